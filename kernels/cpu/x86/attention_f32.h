@@ -1,0 +1,273 @@
+/* Attention in f32 products over pages of any dtype, on sixteen lanes: the same bits in AVX2 and
+ * AVX-512. A page that is not f32 is decoded into the tile's `page` first, once for all rows.
+ * PW_F32_GROUPS, set before this is included, is how many groups of sixteen lanes a register tile of
+ * six rows has. */
+#ifndef PW_KERNELS_CPU_X86_ATTENTION_F32_H
+#define PW_KERNELS_CPU_X86_ATTENTION_F32_H
+
+#include <string.h>
+
+#include "kernels/cpu/x86/attention_v16.h"
+#include "kernels/cpu/x86/cast.h"
+#include "pw/num.h"
+
+enum { PW_F32_ROWS = 6, PW_F32_LANES = 16, PW_F32_BLOCKS = PW_PAGE / PW_F32_LANES };
+
+/* ---- Pages to f32 ---------------------------------------------------------------------------- */
+
+PW_INLINE pw_v16 pw_f32_of_halves(const char *from)
+{
+    const __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)from));
+    const __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(from + 16)));
+    return pw_v_join(low, high);
+}
+
+PW_INLINE pw_v16 pw_f32_of_bytes(const char *from)
+{
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)from);
+    const __m256 low = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+    const __m256 high = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)));
+    return pw_v_join(low, high);
+}
+
+/* Sixteen pairs of bf16: the first of each to `first`, the second to `second`. */
+PW_INLINE void pw_f32_of_pairs(const char *from, float *first, float *second)
+{
+    const __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)from);
+    const __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(from + 32));
+    const __m256i upper = _mm256_set1_epi32(-65536);
+    _mm256_storeu_ps(first, _mm256_castsi256_ps(_mm256_slli_epi32(low, 16)));
+    _mm256_storeu_ps(first + 8, _mm256_castsi256_ps(_mm256_slli_epi32(high, 16)));
+    _mm256_storeu_ps(second, _mm256_castsi256_ps(_mm256_and_si256(low, upper)));
+    _mm256_storeu_ps(second + 8, _mm256_castsi256_ps(_mm256_and_si256(high, upper)));
+}
+
+/* Sixteen keys, number `block` of the page, to f32 [even d][16]. */
+PW_INLINE void pw_f32_keys(pw_dtype dtype, const char *keys, int64_t block, int64_t d, float *to)
+{
+    if (dtype == PW_F16) {
+        const char *from = keys + block * d * PW_F32_LANES * 2;
+        for (int64_t i = 0; i < d; i++)
+            pw_v_store(to + i * PW_F32_LANES, pw_f32_of_halves(from + i * PW_F32_LANES * 2));
+    } else if (dtype == PW_BF16) {
+        enum { LINE = 64 };
+        const char *from = keys + block / 2 * pw_kv_even(d) * LINE + block % 2 * LINE;
+        for (int64_t i = 0; i < d; i += 2)
+            pw_f32_of_pairs(from + i * LINE, to + i * PW_F32_LANES, to + (i + 1) * PW_F32_LANES);
+    } else {
+        const char *from = keys + block * d * PW_F32_LANES;
+        const char *scales = keys + PW_PAGE * d + block * (d / 32) * PW_F32_LANES * 2;
+        for (int64_t b = 0; b < d / 32; b++) {
+            const pw_v16 scale = pw_f32_of_halves(scales + b * PW_F32_LANES * 2);
+            for (int64_t i = 32 * b; i < 32 * (b + 1); i++)
+                pw_v_store(to + i * PW_F32_LANES,
+                           pw_v_mul(pw_f32_of_bytes(from + i * PW_F32_LANES), scale));
+        }
+    }
+}
+
+/* Values [begin, end) of the page, both multiples of 16, to f32 [64][padded d]. */
+PW_INLINE void pw_f32_values(pw_dtype dtype, const char *values, int64_t begin, int64_t end,
+                             int64_t d, float *to)
+{
+    const int64_t padded = pw_kv_padded(d);
+    if (dtype == PW_F16) {
+        for (int64_t i = begin * padded; i < end * padded; i += 16)
+            pw_v_store(to + i, pw_f32_of_halves(values + 2 * i));
+    } else if (dtype == PW_BF16) {
+        for (int64_t j = begin; j < end; j += 2) {
+            float *first = to + j * padded;
+            for (int64_t i = 0; i < padded; i += 16)
+                pw_f32_of_pairs(values + (j / 2 * padded + i) * 4, first + i, first + padded + i);
+        }
+    } else {
+        for (int64_t j = begin; j < end; j++) {
+            const char *scales = values + PW_PAGE * d + j * (d / 32) * 2;
+            for (int64_t i = 0; i < d; i += 16) {
+                uint16_t half;
+                memcpy(&half, scales + i / 32 * 2, sizeof half);
+                const pw_v16 scale = pw_v_set(_cvtsh_ss(half));
+                pw_v_store(to + j * d + i, pw_v_mul(pw_f32_of_bytes(values + j * d + i), scale));
+            }
+        }
+    }
+}
+
+/* Fetches part `number` of PW_F32_BLOCKS of `bytes` bytes; NULL is allowed. */
+PW_INLINE void pw_f32_fetch(const char *ahead, size_t bytes, int64_t number)
+{
+    enum { LINE = 64 };
+    if (ahead == NULL) return;
+    const char *from = ahead + (size_t)number * bytes / PW_F32_BLOCKS;
+    for (size_t i = 0; i < bytes / PW_F32_BLOCKS; i += LINE) _mm_prefetch(from + i, _MM_HINT_T0);
+}
+
+/* ---- The steps of a tile --------------------------------------------------------------------- */
+
+static inline void pw_f32_query(const pw_tile *t, int64_t row, const float *q, float scale)
+{
+    float *to = (float *)t->q + row * pw_kv_padded(t->d);
+    for (int64_t i = 0; i < t->d; i += 16)
+        pw_v_store(to + i, pw_v_mul(pw_v_load_some(q + i, pw_min(t->d - i, 16)), pw_v_set(scale)));
+}
+
+/* Scores of `rows` rows with groups x 16 keys, whose f32 [d][16] are `step` floats apart: one lane a
+ * key, one sum a lane, d in order. */
+PW_INLINE void pw_f32_score_tile(const pw_tile *t, int64_t row, const float *keys, int64_t step,
+                                 int64_t at, const int rows, const int groups)
+{
+    const int64_t stride = pw_kv_padded(t->d);
+    const float *q = (const float *)t->q + row * stride;
+    pw_v16 sum[PW_F32_ROWS][PW_F32_GROUPS];
+    PW_UNROLL
+    for (int r = 0; r < rows; r++) {
+        PW_UNROLL
+        for (int g = 0; g < groups; g++) sum[r][g] = pw_v_set(0.0f);
+    }
+    for (int64_t i = 0; i < t->d; i++) {
+        pw_v16 key[PW_F32_GROUPS];
+        PW_UNROLL
+        for (int g = 0; g < groups; g++) key[g] = pw_v_load(keys + g * step + i * PW_F32_LANES);
+        PW_UNROLL
+        for (int r = 0; r < rows; r++) {
+            const pw_v16 value = pw_v_set(q[r * stride + i]);
+            PW_UNROLL
+            for (int g = 0; g < groups; g++) sum[r][g] = pw_v_fma(key[g], value, sum[r][g]);
+        }
+    }
+    float *score = t->score + row * PW_SCORES + at;
+    PW_UNROLL
+    for (int r = 0; r < rows; r++) {
+        PW_UNROLL
+        for (int g = 0; g < groups; g++)
+            pw_v_store(score + r * PW_SCORES + g * PW_F32_LANES, sum[r][g]);
+    }
+}
+
+PW_INLINE void pw_f32_score_rows(const pw_tile *t, const float *keys, int64_t step, int64_t at,
+                                 const int groups)
+{
+    for (int64_t row = 0; row < t->rows; row += PW_F32_ROWS) {
+        switch (pw_min(t->rows - row, PW_F32_ROWS)) {
+        case 1: pw_f32_score_tile(t, row, keys, step, at, 1, groups); break;
+        case 2: pw_f32_score_tile(t, row, keys, step, at, 2, groups); break;
+        case 3: pw_f32_score_tile(t, row, keys, step, at, 3, groups); break;
+        case 4: pw_f32_score_tile(t, row, keys, step, at, 4, groups); break;
+        case 5: pw_f32_score_tile(t, row, keys, step, at, 5, groups); break;
+        default: pw_f32_score_tile(t, row, keys, step, at, PW_F32_ROWS, groups); break;
+        }
+    }
+}
+
+static inline void pw_f32_score(const pw_tile *t, const char *keys, int64_t at, int64_t count,
+                                const char *ahead)
+{
+    const int64_t blocks = pw_ceil_div(pw_min(count, PW_PAGE), 2 * PW_F32_LANES) * 2;
+    const bool plain = t->dtype == PW_F32;
+    const int64_t step = (plain ? t->d : pw_kv_even(t->d)) * PW_F32_LANES;
+    const float *from = plain ? (const float *)(const void *)keys : t->page;
+    for (int64_t b = 0; b < blocks; b++) {
+        pw_f32_fetch(ahead, pw_kv_lanes_keys(t->dtype, t->d), b);
+        if (!plain) pw_f32_keys(t->dtype, keys, b, t->d, t->page + b * step);
+    }
+    int64_t b = 0;
+    for (; b + PW_F32_GROUPS <= blocks; b += PW_F32_GROUPS)
+        pw_f32_score_rows(t, from + b * step, step, at + b * PW_F32_LANES, PW_F32_GROUPS);
+    for (; b < blocks; b++) pw_f32_score_rows(t, from + b * step, step, at + b * PW_F32_LANES, 1);
+}
+
+static inline void pw_f32_weigh(const pw_tile *t, int64_t from, int64_t to)
+{
+    for (int64_t r = 0; r < t->rows; r++) {
+        float *score = t->score + r * PW_SCORES;
+        pw_v16 most = pw_v_load(score + from);
+        for (int64_t i = from + 16; i < to; i += 16) most = pw_v_max(most, pw_v_load(score + i));
+
+        const pw_v16 base = pw_v_set(pw_attention_raise(t, r, pw_v_most(most)));
+        pw_v16 sum = pw_v_load(t->sum + r * 16);
+        for (int64_t i = from; i < to; i += 16) {
+            const pw_v16 weight = pw_v_exp2(pw_v_sub(pw_v_load(score + i), base));
+            pw_v_store(score + i, weight);
+            sum = pw_v_add(sum, weight);
+        }
+        pw_v_store(t->sum + r * 16, sum);
+    }
+}
+
+/* Adds `count` weighed values to groups x 16 of d, from `first` on, for `rows` rows. */
+PW_INLINE void pw_f32_gather_tile(const pw_tile *t, int64_t row, const float *values, int64_t at,
+                                  int64_t count, int64_t first, const int rows, const int groups)
+{
+    const int64_t padded = pw_kv_padded(t->d), record = pw_record_floats(t->d);
+    const float *weight = t->score + row * PW_SCORES + at;
+    float *part = t->part + row * record + PW_RECORD + first;
+    pw_v16 sum[PW_F32_ROWS][PW_F32_GROUPS];
+    PW_UNROLL
+    for (int r = 0; r < rows; r++) {
+        PW_UNROLL
+        for (int g = 0; g < groups; g++) sum[r][g] = pw_v_load(part + r * record + 16 * g);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        pw_v16 value[PW_F32_GROUPS];
+        PW_UNROLL
+        for (int g = 0; g < groups; g++)
+            value[g] = pw_v_load(values + i * padded + first + 16 * g);
+        PW_UNROLL
+        for (int r = 0; r < rows; r++) {
+            const pw_v16 p = pw_v_set(weight[r * PW_SCORES + i]);
+            PW_UNROLL
+            for (int g = 0; g < groups; g++) sum[r][g] = pw_v_fma(value[g], p, sum[r][g]);
+        }
+    }
+    PW_UNROLL
+    for (int r = 0; r < rows; r++) {
+        PW_UNROLL
+        for (int g = 0; g < groups; g++) pw_v_store(part + r * record + 16 * g, sum[r][g]);
+    }
+}
+
+PW_INLINE void pw_f32_gather_rows(const pw_tile *t, const float *values, int64_t at, int64_t count,
+                                  int64_t first, const int groups)
+{
+    for (int64_t row = 0; row < t->rows; row += PW_F32_ROWS) {
+        switch (pw_min(t->rows - row, PW_F32_ROWS)) {
+        case 1: pw_f32_gather_tile(t, row, values, at, count, first, 1, groups); break;
+        case 2: pw_f32_gather_tile(t, row, values, at, count, first, 2, groups); break;
+        case 3: pw_f32_gather_tile(t, row, values, at, count, first, 3, groups); break;
+        case 4: pw_f32_gather_tile(t, row, values, at, count, first, 4, groups); break;
+        case 5: pw_f32_gather_tile(t, row, values, at, count, first, 5, groups); break;
+        default: pw_f32_gather_tile(t, row, values, at, count, first, PW_F32_ROWS, groups); break;
+        }
+    }
+}
+
+static inline void pw_f32_gather(const pw_tile *t, const char *values, int64_t at, int64_t count,
+                                 const char *ahead)
+{
+    const int64_t padded = pw_kv_padded(t->d);
+    const bool plain = t->dtype == PW_F32;
+    for (int64_t b = 0; b < pw_ceil_div(count, PW_F32_LANES); b++) {
+        const int64_t begin = b * PW_F32_LANES;
+        pw_f32_fetch(ahead, pw_kv_lanes_keys(t->dtype, t->d), b);
+        if (!plain)
+            pw_f32_values(t->dtype, values, begin, begin + PW_F32_LANES, t->d, t->page);
+    }
+    const float *from = plain ? (const float *)(const void *)values : t->page;
+    int64_t first = 0;
+    for (; first + 16 * PW_F32_GROUPS <= padded; first += 16 * PW_F32_GROUPS)
+        pw_f32_gather_rows(t, from, at, count, first, PW_F32_GROUPS);
+    for (; first < padded; first += 16) pw_f32_gather_rows(t, from, at, count, first, 1);
+}
+
+static const pw_attention_ops pw_f32_ops = {
+    .query = pw_f32_query,
+    .score = pw_f32_score,
+    .weigh = pw_f32_weigh,
+    .gather = pw_f32_gather,
+    .close = pw_attention_close,
+    .merge = pw_attention_add,
+    .finish = pw_attention_finish,
+    .act = pw_cast_row,
+};
+
+#endif

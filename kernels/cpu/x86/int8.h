@@ -1,0 +1,94 @@
+/* What the integer matmul rows of every x86 ISA share: operands taken apart, bricks walked.
+ *
+ * All of them keep one order of sums, "q8x". For one row of weights and one token:
+ *   a slab of 256:  s = 0; for each block of 32 in ascending order
+ *                     s = fma(minimum, 2^e float(-sum of q), s)   where the format has minima
+ *                     s = fma(scale 2^e, float(integer dot product), s), twice where scales are
+ *                         for 16 values
+ *   the row:        c = fma(s, scale of the slab, c), slabs in ascending order from c = 0
+ * Integer products are exact, so that neither the tiles nor the ISA show in the result. */
+#ifndef PW_KERNELS_CPU_X86_INT8_H
+#define PW_KERNELS_CPU_X86_INT8_H
+
+#include "kernels/act.h"
+#include "kernels/cpu/pack.h"
+#include "pw/attr.h"
+
+/* One slab of the activations. */
+typedef struct pw_slab {
+    int64_t nb, ks;          /* blocks of 32, values */
+    const int8_t *q;         /* [ks, n] */
+    const float *scale;      /* [n] */
+    const int32_t *exponent; /* [8, n], shifted to where a float has it */
+    const int32_t *sum;      /* [8, n], negated */
+} pw_slab;
+
+/* A brick taken out of its packing: values as bytes, one k-step of 32 lanes a pair of lines. */
+typedef struct pw_bytes {
+    const uint8_t *values; /* [4, 32, 8, nb]: 4 values, lanes, k-steps, blocks */
+    float *scale;          /* [32, nb], or [32, 2 nb] where scales are for 16 values */
+    float *minimum;        /* [32, nb]: what -sum is multiplied by */
+    int32_t *start;        /* [32, 2 nb]: what sums of signed weights start from */
+} pw_bytes;
+
+/* Tokens at most: of a tile, of a sweep over a brick. */
+enum { PW_TILE = 6, PW_TOKENS = 512 };
+
+/* Scratch of the tiled rows. Sums follow: f32 [32, tokens of a sweep]. */
+typedef struct pw_tiled_scratch {
+    uint8_t values[PW_LANES * PW_SLAB];
+    float scale[2 * PW_BRICK_BLOCKS * PW_LANES];
+    float minimum[PW_BRICK_BLOCKS * PW_LANES];
+    int32_t start[2 * PW_BRICK_BLOCKS * PW_LANES];
+    int32_t dots[2 * PW_BRICK_BLOCKS * 3 * PW_LANES]; /* of the 256-bit rows */
+} pw_tiled_scratch;
+
+static inline pw_slab pw_slab_of(const pw_q8x *a, void *data, int64_t slab)
+{
+    const int64_t left = a->k - slab * PW_SLAB, ks = left < PW_SLAB ? left : PW_SLAB;
+    return (pw_slab){
+        .nb = ks / PW_BLOCK,
+        .ks = ks,
+        .q = pw_q8x_values(a, data, slab, 0),
+        .scale = pw_q8x_scale(a, data, slab, 0),
+        .exponent = pw_q8x_exponent(a, data, slab, 0),
+        .sum = pw_q8x_sum(a, data, slab, 0),
+    };
+}
+
+/* Row `i` of a tensor, without divisions where it has two dimensions. */
+static inline char *pw_token_row(const pw_tensor *t, int64_t i)
+{
+    return t->n[2] == 1 ? (char *)t->data + i * t->stride[1] : pw_row(t, i);
+}
+
+static inline bool pw_is_fused(const pw_call *call)
+{
+    return (call->params.epilogues & PW_EPILOGUE_GLU) != 0;
+}
+
+/* Outputs of a panel. */
+static inline int64_t pw_panel_rows(const pw_call *call)
+{
+    return pw_is_fused(call) ? PW_GROUP : PW_LANES;
+}
+
+/* First byte of the panel that output `row` is in. */
+static inline const uint8_t *pw_panel_of(const pw_call *call, pw_dtype dtype, int64_t row)
+{
+    return (const uint8_t *)call->src[0].data +
+           row / pw_panel_rows(call) * pw_panel_bytes(dtype, call->src[0].n[0]);
+}
+
+/* Asks for memory that is wanted soon, or beside the work of several tiles. */
+static inline void pw_fetch(const uint8_t *from, int64_t bytes)
+{
+    for (int64_t at = 0; at < bytes; at += PW_LINE) __builtin_prefetch(from + at, 0, 3);
+}
+
+static inline void pw_fetch_later(const uint8_t *from, int64_t bytes)
+{
+    for (int64_t at = 0; at < bytes; at += PW_LINE) __builtin_prefetch(from + at, 0, 2);
+}
+
+#endif

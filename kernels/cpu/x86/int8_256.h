@@ -1,0 +1,431 @@
+/* Integer matmul in 256-bit registers, 8 lanes each, for any number of tokens: a brick is unpacked
+ * to bytes in the first cache, and all tokens run over it in tiles of 32 lanes x a few tokens. The
+ * integer dot product is the including file's: by VNNI, or by what AVX2 has. */
+#ifndef PW_KERNELS_CPU_X86_INT8_256_H
+#define PW_KERNELS_CPU_X86_INT8_256_H
+
+#include <assert.h>
+#include <immintrin.h>
+#include <string.h>
+
+#include "kernels/cpu/x86/int8.h"
+#include "kernels/cpu/x86/simd.h"
+
+enum { PW_TILE_256 = 3, PW_QUARTERS = 4, PW_QUARTER = 8 };
+
+/* How the values of a format lie in the unpacked brick. */
+typedef enum pw_values {
+    PW_BITS4, /* 0..15 */
+    PW_BITS5, /* 0..31 */
+    PW_BITS8, /* 0..255, or signed: as the including file likes it */
+    PW_HALVES /* -32..31, scales for 16 values; activations have 128 added */
+} pw_values;
+
+typedef struct pw_tile_256 {
+    pw_slab x;
+    pw_bytes w;
+    int shift; /* log2 of the offset; 32: none */
+    int64_t token;
+    int32_t *dots; /* [32, PW_TILE_256, 16]: room */
+    float *c;      /* [32, tokens], of the first token */
+    bool start;    /* c is not read: it begins at zero */
+} pw_tile_256;
+
+/* One block of a tile, or one of its halves where scales are for 16 values. */
+typedef struct pw_part_256 {
+    const uint8_t *w;     /* first k-step */
+    const int32_t *start; /* [32]: PW_HALVES: what the lanes start from */
+    const int32_t *sum;   /* of the first token; elsewhere what all lanes of a token start from */
+    const int8_t *q[PW_TILE_256];
+    __m256i shift;
+} pw_part_256;
+
+/* Integer dot products of all lanes with each of `count` tokens, and what they start from. */
+typedef void pw_dots_fn(pw_values values, const pw_part_256 *part, int count,
+                        __m256i out[PW_TILE_256][PW_QUARTERS]);
+
+/* What differs between the ISAs. */
+typedef struct pw_isa_256 {
+    pw_dots_fn *dots;
+    int tile;     /* tokens */
+    bool signed8; /* PW_BITS8 is signed: 128 is taken off the brick's bytes */
+} pw_isa_256;
+
+/* ---- The microkernel ------------------------------------------------------------------------- */
+
+PW_INLINE __m256i pw_load_256(const void *at)
+{
+    return _mm256_load_si256((const __m256i *)at);
+}
+
+PW_INLINE void pw_save_256(void *at, __m256i value)
+{
+    _mm256_store_si256((__m256i *)at, value);
+}
+
+/* Four values of a token, in every lane. */
+PW_INLINE __m256i pw_four_256(const int8_t *q)
+{
+    int32_t four;
+    memcpy(&four, q, sizeof four);
+    return _mm256_set1_epi32(four);
+}
+
+/* What the dot product of token `t` starts from in the lanes of quarter `g`. */
+PW_INLINE __m256i pw_start_256(pw_values values, const pw_part_256 *part, int t, int g)
+{
+    if (values == PW_HALVES) return pw_load_256(part->start + g * PW_QUARTER);
+    return _mm256_sllv_epi32(_mm256_set1_epi32(part->sum[t * PW_SLAB_BLOCKS]), part->shift);
+}
+
+/* The integer part of a tile over a brick: dots [32, PW_TILE_256, parts]. */
+PW_INLINE void pw_tile_dots_256(const pw_tile_256 *a, pw_values values, pw_isa_256 isa, int count)
+{
+    const int halves = values == PW_HALVES ? 2 : 1, steps = 8 / halves;
+    int32_t *to = a->dots;
+    pw_part_256 part = {.w = a->w.values,
+                        .start = a->w.start,
+                        .sum = a->x.sum + a->token * PW_SLAB_BLOCKS,
+                        .shift = _mm256_set1_epi32(a->shift)};
+    PW_UNROLL
+    for (int t = 0; t < count; t++) part.q[t] = a->x.q + (a->token + t) * a->x.ks;
+
+    for (int64_t i = 0; i < a->x.nb * halves; i++) {
+        __m256i dots[PW_TILE_256][PW_QUARTERS];
+        isa.dots(values, &part, count, dots);
+        PW_UNROLL
+        for (int t = 0; t < count; t++) {
+            PW_UNROLL
+            for (int g = 0; g < PW_QUARTERS; g++)
+                pw_save_256(to + t * PW_LANES + g * PW_QUARTER, dots[t][g]);
+            part.q[t] += 4 * steps;
+        }
+        to += PW_TILE_256 * PW_LANES;
+        part.w += steps * 128;
+        part.start += PW_LANES;
+        if (values != PW_HALVES) part.sum++;
+    }
+}
+
+/* The rest of it for one token: dots become floats, scaled and summed, and go into c. */
+PW_INLINE void pw_tile_sum_256(const pw_tile_256 *a, int halves, bool minima, int t)
+{
+    const int64_t token = a->token + t;
+    const int32_t *exponent = a->x.exponent + token * PW_SLAB_BLOCKS;
+    const int32_t *sum = a->x.sum + token * PW_SLAB_BLOCKS;
+    const int32_t *dots = a->dots + t * PW_LANES;
+    const float *scale = a->w.scale, *minimum = a->w.minimum;
+    __m256 s[PW_QUARTERS];
+    PW_UNROLL
+    for (int g = 0; g < PW_QUARTERS; g++) s[g] = _mm256_setzero_ps();
+
+    for (int64_t b = 0; b < a->x.nb; b++) {
+        const __m256i e = _mm256_set1_epi32(exponent[b]);
+        if (minima) {
+            const __m256i power = _mm256_add_epi32(e, _mm256_set1_epi32(127 << 23));
+            const __m256 minus = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_set1_epi32(sum[b])),
+                                               _mm256_castsi256_ps(power));
+            PW_UNROLL
+            for (int g = 0; g < PW_QUARTERS; g++)
+                s[g] = _mm256_fmadd_ps(_mm256_load_ps(minimum + g * PW_QUARTER), minus, s[g]);
+            minimum += PW_LANES;
+        }
+        for (int h = 0; h < halves; h++) {
+            PW_UNROLL
+            for (int g = 0; g < PW_QUARTERS; g++) {
+                const __m256i d = _mm256_add_epi32(pw_load_256(scale + g * PW_QUARTER), e);
+                const __m256 dot = _mm256_cvtepi32_ps(pw_load_256(dots + g * PW_QUARTER));
+                s[g] = _mm256_fmadd_ps(_mm256_castsi256_ps(d), dot, s[g]);
+            }
+            scale += PW_LANES;
+            dots += PW_TILE_256 * PW_LANES;
+        }
+    }
+    const __m256 x = _mm256_set1_ps(a->x.scale[token]);
+    PW_UNROLL
+    for (int g = 0; g < PW_QUARTERS; g++) {
+        float *c = a->c + t * PW_LANES + g * PW_QUARTER;
+        const __m256 old = a->start ? _mm256_setzero_ps() : _mm256_load_ps(c);
+        _mm256_store_ps(c, _mm256_fmadd_ps(s[g], x, old));
+    }
+}
+
+/* One tile over one brick. Integers first, floats after: together they would want more registers
+ * than there are. */
+PW_INLINE void pw_tile_run_256(const pw_tile_256 *a, pw_values values, bool minima, pw_isa_256 isa,
+                               int count)
+{
+    pw_tile_dots_256(a, values, isa, count);
+    for (int t = 0; t < count; t++)
+        pw_tile_sum_256(a, values == PW_HALVES ? 2 : 1, minima, t);
+}
+
+PW_INLINE void pw_tile_sized_256(const pw_tile_256 *a, pw_values values, bool minima,
+                                 pw_isa_256 isa, int64_t count)
+{
+    if (count == 1)
+        pw_tile_run_256(a, values, minima, isa, 1);
+    else if (count == 2 || isa.tile == 2)
+        pw_tile_run_256(a, values, minima, isa, 2);
+    else
+        pw_tile_run_256(a, values, minima, isa, 3);
+}
+
+/* ---- Bricks to bytes ------------------------------------------------------------------------- */
+
+/* Bit `bit` of every byte, moved to bit 4. */
+PW_INLINE __m256i pw_fifth_256(__m256i bits, int bit)
+{
+    const __m256i mask = _mm256_set1_epi8(16);
+    switch (bit) {
+    case 0: return _mm256_and_si256(_mm256_slli_epi16(bits, 4), mask);
+    case 1: return _mm256_and_si256(_mm256_slli_epi16(bits, 3), mask);
+    case 2: return _mm256_and_si256(_mm256_slli_epi16(bits, 2), mask);
+    case 3: return _mm256_and_si256(_mm256_slli_epi16(bits, 1), mask);
+    case 4: return _mm256_and_si256(bits, mask);
+    case 5: return _mm256_and_si256(_mm256_srli_epi16(bits, 1), mask);
+    case 6: return _mm256_and_si256(_mm256_srli_epi16(bits, 2), mask);
+    default: return _mm256_and_si256(_mm256_srli_epi16(bits, 3), mask);
+    }
+}
+
+/* Bits 2 i and 2 i + 1 of every byte, moved to bits 4 and 5. */
+PW_INLINE __m256i pw_upper_256(__m256i bits, int i)
+{
+    const __m256i mask = _mm256_set1_epi8(48);
+    switch (i) {
+    case 0: return _mm256_and_si256(_mm256_slli_epi16(bits, 4), mask);
+    case 1: return _mm256_and_si256(_mm256_slli_epi16(bits, 2), mask);
+    case 2: return _mm256_and_si256(bits, mask);
+    default: return _mm256_and_si256(_mm256_srli_epi16(bits, 2), mask);
+    }
+}
+
+/* K-steps i and i + 4 of a quarter of a block's lanes, a byte a value: unsigned with the format's
+ * offset, but for Q6_K, which is signed. */
+PW_INLINE void pw_steps_256(pw_dtype dtype, const uint8_t *block, int i, int quarter,
+                            __m256i out[2])
+{
+    const uint8_t *line = block + 128 * i + 32 * quarter;
+    const __m256i low = pw_load_256(line);
+    if (dtype == PW_Q8_0) {
+        out[0] = low;
+        out[1] = pw_load_256(line + 512);
+        return;
+    }
+    const __m256i nibble = _mm256_set1_epi8(15);
+    out[0] = _mm256_and_si256(low, nibble);
+    out[1] = _mm256_and_si256(_mm256_srli_epi16(low, 4), nibble);
+
+    const uint8_t *more = block + 512 + 32 * quarter;
+    if (dtype == PW_Q5_0 || dtype == PW_Q5_1 || dtype == PW_Q5_K) {
+        const __m256i fifths = pw_load_256(more);
+        out[0] = _mm256_or_si256(out[0], pw_fifth_256(fifths, i));
+        out[1] = _mm256_or_si256(out[1], pw_fifth_256(fifths, i + 4));
+    }
+    if (dtype == PW_Q6_K) {
+        const __m256i offset = _mm256_set1_epi8(32);
+        const __m256i first = pw_upper_256(pw_load_256(more), i);
+        const __m256i second = pw_upper_256(pw_load_256(more + 128), i);
+        out[0] = _mm256_sub_epi8(_mm256_or_si256(out[0], first), offset);
+        out[1] = _mm256_sub_epi8(_mm256_or_si256(out[1], second), offset);
+    }
+}
+
+PW_INLINE __m256 pw_halves_256(const uint8_t *at)
+{
+    return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)at));
+}
+
+/* Scales of 8 lanes: of block b, or of the b-th 16 values where the format has such. */
+PW_INLINE __m256 pw_scale_256(pw_dtype dtype, const uint8_t *scales, int64_t b, int quarter)
+{
+    if (dtype == PW_Q4_K || dtype == PW_Q5_K || dtype == PW_Q6_K) {
+        const uint8_t *at = scales + b * PW_LANES + quarter * 8;
+        const __m128i sc = _mm_loadl_epi64((const __m128i *)(const void *)at);
+        const __m256i wide = dtype == PW_Q6_K ? _mm256_cvtepi8_epi32(sc) : _mm256_cvtepu8_epi32(sc);
+        return _mm256_mul_ps(pw_halves_256(scales + 512 + quarter * 16), _mm256_cvtepi32_ps(wide));
+    }
+    return pw_halves_256(scales + b * 64 + quarter * 16);
+}
+
+/* What the negated sum of block b is multiplied by: w = d q + m, or d sc q - dmin m. */
+PW_INLINE __m256 pw_minimum_256(pw_dtype dtype, const uint8_t *scales, int64_t nb, int64_t b,
+                                int quarter)
+{
+    if (dtype == PW_Q4_K || dtype == PW_Q5_K) {
+        const uint8_t *at = scales + (PW_BRICK_BLOCKS + b) * PW_LANES + quarter * 8;
+        const __m128i m = _mm_loadl_epi64((const __m128i *)(const void *)at);
+        const __m256 dmin = pw_halves_256(scales + 576 + quarter * 16);
+        return _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(m)));
+    }
+    const __m256 m = pw_halves_256(scales + (nb + b) * 64 + quarter * 16);
+    return _mm256_xor_ps(m, _mm256_set1_ps(-0.0f));
+}
+
+/* The sum of four signed bytes, in each lane. */
+PW_INLINE __m256i pw_sum_bytes_256(__m256i bytes)
+{
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+/* Values of one quarter of a block's lanes to `to`; what the sums of signed weights start from, of
+ * both halves, to `start`. */
+PW_INLINE void pw_unpack_values_256(pw_dtype dtype, bool signed8, const uint8_t *block, int quarter,
+                                    uint8_t *to, int32_t *start)
+{
+    const __m256i flip = _mm256_set1_epi8(INT8_MIN);
+    __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    PW_UNROLL
+    for (int i = 0; i < 4; i++) {
+        __m256i two[2];
+        pw_steps_256(dtype, block, i, quarter, two);
+        PW_UNROLL
+        for (int h = 0; h < 2; h++) {
+            if (dtype == PW_Q8_0 && signed8) two[h] = _mm256_xor_si256(two[h], flip);
+            if (dtype == PW_Q6_K) sum[h] = _mm256_add_epi32(sum[h], pw_sum_bytes_256(two[h]));
+            pw_save_256(to + (4 * h + i) * 128 + quarter * 32, two[h]);
+        }
+    }
+    if (dtype != PW_Q6_K) return;
+    PW_UNROLL
+    for (int h = 0; h < 2; h++)
+        pw_save_256(start + h * PW_LANES + quarter * PW_QUARTER,
+                    _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(sum[h], 7)));
+}
+
+/* Fills `to` from a brick of nb blocks; values that are bytes already stay where they are, if they
+ * have the sign that is wanted. */
+PW_INLINE void pw_unpack_256(pw_dtype dtype, bool signed8, const uint8_t *brick, int64_t nb,
+                             pw_tiled_scratch *to, pw_bytes *w)
+{
+    const pw_brick *size = &pw_bricks[dtype];
+    const uint8_t *scales = brick + nb * size->values;
+    const int halves = size->halves ? 2 : 1;
+    const bool in_place = dtype == PW_Q8_0 && !signed8;
+    *w = (pw_bytes){in_place ? brick : to->values, to->scale, to->minimum, to->start};
+    for (int64_t b = 0; b < nb; b++) {
+        for (int g = 0; g < PW_QUARTERS; g++) {
+            const int64_t lane = g * PW_QUARTER;
+            if (!in_place)
+                pw_unpack_values_256(dtype, signed8, brick + b * size->values, g,
+                                     to->values + b * 1024, to->start + 2 * b * PW_LANES);
+            for (int64_t at = halves * b; at < halves * (b + 1); at++)
+                _mm256_store_ps(to->scale + at * PW_LANES + lane,
+                                pw_scale_256(dtype, scales, at, g));
+            if (size->minima)
+                _mm256_store_ps(to->minimum + b * PW_LANES + lane,
+                                pw_minimum_256(dtype, scales, nb, b, g));
+        }
+    }
+}
+
+/* ---- The way out ----------------------------------------------------------------------------- */
+
+/* Lanes [0, count) of 8 as a mask; none where count is not positive. */
+PW_INLINE __m256i pw_first_256(int64_t count)
+{
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const int32_t most = count < 0 ? 0 : count > PW_QUARTER ? PW_QUARTER : (int32_t)count;
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(most), lane);
+}
+
+PW_INLINE __m256 pw_silu_256(__m256 x)
+{
+    const __m256 e = pw_exp8(_mm256_sub_ps(_mm256_setzero_ps(), x));
+    return _mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
+}
+
+/* The results c [32] of one token in a panel whose first output is `row`: `left` outputs from there
+ * on are the call's. */
+PW_INLINE void pw_finish_256(const pw_call *call, int64_t token, int64_t row, int64_t left,
+                             const float *c)
+{
+    const bool fused = pw_is_fused(call);
+    float *dst = (float *)(void *)pw_token_row(&call->dst, token) + row;
+    for (int64_t i = 0; i < pw_panel_rows(call) && i < left; i += PW_QUARTER) {
+        const __m256i mask = pw_first_256(left - i);
+        __m256 y = _mm256_load_ps(c + i);
+        if (fused) y = _mm256_mul_ps(pw_silu_256(y), _mm256_load_ps(c + PW_GROUP + i));
+        if ((call->params.epilogues & PW_EPILOGUE_BIAS) != 0) {
+            const float *bias = (const float *)call->src[3].data + row + i;
+            y = _mm256_add_ps(y, _mm256_maskload_ps(bias, mask));
+        }
+        if ((call->params.epilogues & PW_EPILOGUE_ADD) != 0) {
+            const float *r = (const float *)(const void *)pw_token_row(&call->src[4], token);
+            y = _mm256_add_ps(y, _mm256_maskload_ps(r + row + i, mask));
+        }
+        _mm256_maskstore_ps(dst + i, mask, y);
+    }
+}
+
+/* ---- Sweeps ---------------------------------------------------------------------------------- */
+
+typedef void pw_unpack_fn_256(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w);
+typedef void pw_tile_fn_256(const pw_tile_256 *a, int64_t count);
+
+typedef struct pw_sweep_256 {
+    const pw_call *call;
+    pw_dtype dtype;
+    pw_isa_256 isa;
+    pw_unpack_fn_256 *unpack;
+    pw_tile_fn_256 *tile;
+    pw_q8x act;
+    pw_tiled_scratch *scratch;
+    float *c; /* [32, PW_TOKENS] */
+    int64_t first, count; /* tokens */
+} pw_sweep_256;
+
+/* The panel of output `row`, of whose outputs `left` are wanted. */
+static inline void pw_panel_256(const pw_sweep_256 *s, int64_t row, int64_t left)
+{
+    const int64_t slabs = (s->act.k + PW_SLAB - 1) / PW_SLAB;
+    const int64_t tiles = (s->count + s->isa.tile - 1) / s->isa.tile;
+    const int64_t even = s->count / tiles, more = s->count % tiles;
+    const int offset = pw_bricks[s->dtype].offset_log2;
+    const bool shifts = offset >= 0 && !(s->dtype == PW_Q8_0 && s->isa.signed8);
+    const uint8_t *brick = pw_panel_of(s->call, s->dtype, row);
+    for (int64_t slab = 0; slab < slabs; slab++) {
+        pw_tile_256 a = {.x = pw_slab_of(&s->act, s->call->src[1].data, slab),
+                         .shift = shifts ? offset : 32,
+                         .dots = s->scratch->dots,
+                         .start = slab == 0};
+        const int64_t bytes = pw_brick_bytes(s->dtype, a.x.nb);
+        if (tiles == 1) pw_fetch(brick + bytes, bytes);
+        s->unpack(brick, a.x.nb, s->scratch, &a.w);
+        brick += bytes;
+
+        const int64_t share = (bytes / PW_LINE + tiles - 1) / tiles * PW_LINE;
+        for (int64_t i = 0; i < tiles; i++) {
+            const int64_t begin = i * even + (i < more ? i : more), end = begin + even + (i < more);
+            if (tiles > 1) pw_fetch_later(brick + i * share, share);
+            a.token = s->first + begin;
+            a.c = s->c + begin * PW_LANES;
+            s->tile(&a, end - begin);
+            for (int64_t t = begin; slab == slabs - 1 && t < end; t++)
+                pw_finish_256(s->call, s->first + t, row, left, s->c + t * PW_LANES);
+        }
+    }
+}
+
+/* Outputs [begin, end) of the call. `s` says ISA, unpack and tile. */
+static inline void pw_matmul_256(pw_sweep_256 *s, const pw_call *call, int64_t begin, int64_t end,
+                                 void *scratch)
+{
+    const int64_t n = pw_rows(&call->src[1]), rows = pw_panel_rows(call);
+    assert(begin % rows == 0);
+    s->call = call;
+    s->dtype = call->src[0].dtype;
+    s->act = pw_q8x_of(call->src[0].n[0], n);
+    s->scratch = scratch;
+    s->c = (float *)(void *)(s->scratch + 1);
+    for (int64_t row = begin; row < end; row += rows) {
+        for (s->first = 0; s->first < n; s->first += PW_TOKENS) {
+            s->count = n - s->first < PW_TOKENS ? n - s->first : PW_TOKENS;
+            pw_panel_256(s, row, end - row);
+        }
+    }
+}
+
+#endif
