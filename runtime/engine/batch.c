@@ -1,0 +1,153 @@
+/* Which sessions take part in the next step, with how many tokens; and the step itself. */
+#include <string.h>
+
+#include "pw/clock.h"
+#include "pw/num.h"
+#include "pw/status.h"
+#include "runtime/engine/engine.h"
+
+static void end(pewter_session *session, pewter_finish why)
+{
+    session->answer.finish = why;
+    session->running = false;
+}
+
+static void begin_batch(pewter_model *model)
+{
+    pw_batch_room *room = &model->room;
+    room->n_tokens = room->n_rows = 0;
+    room->batch = (pw_batch){.sequences = room->sequences};
+    atomic_store(&model->stop, 0); /* before the sessions' own flags are looked at */
+}
+
+/* Adds the next `count` tokens of a session; `rows` of them, counted from the last, give logits. */
+static pewter_status add(pewter_model *model, pewter_session *session, int64_t count, int64_t rows,
+                         pewter_error *err)
+{
+    PW_TRY(pw_session_reserve(session, session->computed, session->computed + count, err));
+    pw_batch_room *room = &model->room;
+    const int64_t at = room->n_tokens, values = (int64_t)(model->plan->rope_row_bytes / sizeof(float));
+    room->sequences[room->batch.n_sequences] = (pw_sequence){
+        .first = at, .count = count, .pos = session->computed, .pages = session->pages};
+    room->sessions[room->batch.n_sequences++] = session;
+    memcpy(room->tokens + at, session->tokens + session->computed,
+           (size_t)count * sizeof *room->tokens);
+    for (int64_t i = 0; i < count && values > 0; i++)
+        pw_rope_row(&model->file->rope, session->computed + i, room->rope + (at + i) * values);
+    for (int64_t i = count - rows; i < count; i++)
+        room->rows[room->n_rows++] = (int32_t)(at + i);
+    room->n_tokens += count;
+    return PEWTER_OK;
+}
+
+/* Sessions that generate come first, one token each; prompts share what is left. */
+static pewter_status collect(pewter_model *model, pewter_error *err)
+{
+    const pw_plan *plan = model->plan;
+    for (int pass = 0; pass < 2; pass++) {
+        for (pewter_session *s = model->sessions; s != NULL; s = s->next) {
+            const int64_t pending = s->n_tokens - s->computed;
+            if (!s->running || pending < 1 || (pending == 1) != (pass == 0)) continue;
+            if (atomic_load(&s->cancelled) != 0) {
+                end(s, PEWTER_FINISH_CANCELLED);
+                continue;
+            }
+            const int64_t count = pw_min(pending, plan->width - model->room.n_tokens);
+            if (count < 1 || model->room.n_rows == plan->outputs) return PEWTER_OK;
+            if (!pw_answer_has_room(&s->answer)) continue;
+            const pewter_status status = add(model, s, count, count == pending, err);
+            if (status == PEWTER_E_LIMIT)
+                end(s, PEWTER_FINISH_LENGTH);
+            else
+                PW_TRY(status);
+        }
+    }
+    return PEWTER_OK;
+}
+
+static pewter_status run(pewter_model *model, const float **logits, pewter_error *err)
+{
+    const pw_batch_room *room = &model->room;
+    const pw_step_input input = {.tokens = room->tokens,
+                                 .rope = room->rope,
+                                 .rows = room->rows,
+                                 .n_tokens = room->n_tokens,
+                                 .n_rows = room->n_rows,
+                                 .batch = &room->batch,
+                                 .stop = &model->stop};
+    PW_TRY(pw_run_step(model->run, &input, logits, err));
+    model->steps++;
+    if (pw_model_faulted(model->file))
+        return pw_fail(err, PEWTER_E_IO,
+                       "the model's file changed or became shorter while it was in use: load it "
+                       "again");
+    return PEWTER_OK;
+}
+
+/* Draws the next token of a session whose prompt has been computed to its end. */
+static void draw(pewter_session *session, const float *logits)
+{
+    pewter_model *model = session->model;
+    const int64_t vocab = model->plan->vocab;
+    const int64_t last = session->options.penalty_last;
+    const int64_t recent =
+        last < 0 ? session->n_tokens : pw_min(session->n_tokens, last);
+    const int32_t token =
+        pw_sample(&session->options, logits, vocab, session->tokens + session->n_tokens - recent,
+                  recent, &session->rng, &model->sampler);
+    if (session->options.logprobs && token >= 0)
+        session->logprob = (float)((double)logits[token] - pw_log_sum_exp(logits, vocab));
+    pw_session_accept(session, token);
+}
+
+static void take_results(pewter_model *model, const float *logits, int64_t ns)
+{
+    const pw_batch_room *room = &model->room;
+    int64_t row = 0;
+    for (int64_t i = 0; i < room->batch.n_sequences; i++) {
+        pewter_session *s = room->sessions[i];
+        const int64_t count = room->sequences[i].count;
+        const bool prompt = s->computed < s->prompt_end;
+        s->computed += count;
+        if (prompt) {
+            s->prompt_ns += ns;
+            s->prompt_computed += count;
+        } else {
+            s->answer_ns += ns;
+        }
+        if (s->computed == s->n_tokens) draw(s, logits + model->plan->vocab * row++);
+    }
+}
+
+pewter_status pw_batch_step(pewter_model *model, size_t *ready, pewter_error *err)
+{
+    begin_batch(model);
+    PW_TRY(collect(model, err));
+    *ready += (size_t)model->room.batch.n_sequences;
+    if (model->room.n_tokens == 0) return PEWTER_OK;
+
+    const int64_t begin = pw_now_ns();
+    const float *logits;
+    const pewter_status status = run(model, &logits, err);
+    /* A session was cancelled: this batch is void, the next is made without it. */
+    if (status == PEWTER_E_CANCELLED) return PEWTER_OK;
+    PW_TRY(status);
+    take_results(model, logits, pw_now_ns() - begin);
+    return PEWTER_OK;
+}
+
+pewter_status pw_batch_logits(pewter_session *session, const float **logits, int64_t *count,
+                              pewter_error *err)
+{
+    pewter_model *model = session->model;
+    begin_batch(model);
+    if (atomic_load(&session->cancelled) != 0)
+        return pw_fail(err, PEWTER_E_CANCELLED, "cancelled");
+    int64_t rows = pw_min(session->n_tokens - session->computed, model->plan->width);
+    rows = pw_min(rows, model->plan->outputs);
+    PW_TRY(add(model, session, rows, rows, err));
+    PW_TRY(run(model, logits, err));
+    session->computed += rows;
+    *count = rows;
+    return PEWTER_OK;
+}

@@ -1,0 +1,94 @@
+/* Sessions in, tokens out: what the files of the engine share. */
+#ifndef PW_RUNTIME_ENGINE_ENGINE_H
+#define PW_RUNTIME_ENGINE_ENGINE_H
+
+#include <stdatomic.h>
+
+#include "pw/log.h"
+#include "pw/rng.h"
+#include "runtime/engine/answer.h"
+#include "runtime/engine/kv.h"
+#include "runtime/engine/sampler.h"
+#include "runtime/model/model.h"
+#include "scheduler/machine.h"
+
+struct pewter_engine {
+    pewter_allocator alloc;
+    pw_log log;
+    pw_machine *machine;
+    pw_target *targets; /* [n_devices] */
+    pw_device **devices;
+    size_t n_devices;
+    bool spread; /* the caller split the cores: give every device layers */
+    bool keep_sigbus;
+    double bandwidth; /* measured; 0: not yet */
+    pewter_model *models;
+    atomic_flag busy;
+};
+
+/* Room for one batch, reserved at load. */
+typedef struct pw_batch_room {
+    int32_t *tokens, *rows;      /* [width], [outputs] */
+    float *rope;                 /* [width][rope values] */
+    pw_sequence *sequences;      /* [outputs] */
+    pewter_session **sessions;   /* [outputs]: whose the sequences are */
+    pw_batch batch;
+    int64_t n_tokens, n_rows;
+} pw_batch_room;
+
+struct pewter_model {
+    pewter_engine *engine;
+    pewter_model *next;
+    pw_arena arena;
+    pw_model *file;
+    pw_graph graph;
+    pw_plan *plan;
+    pw_resident *resident;
+    pw_run *run;
+    pw_kv kv;
+    pw_batch_room room;
+    pw_sampler_scratch sampler;
+    int64_t context; /* positions that sessions may hold together */
+    pewter_session *sessions;
+    atomic_int stop; /* a session in the batch under way was cancelled */
+    uint64_t steps;
+};
+
+struct pewter_session {
+    pewter_model *model;
+    pewter_session *next;
+    pw_arena arena;
+    pewter_session_options options;
+    int32_t *tokens; /* [context]: accepted; keys exist of the first `computed` */
+    int32_t *pages;  /* [context / 64] */
+    int64_t context, n_tokens, computed, n_pages;
+    int64_t prompt_end; /* tokens in front of the answer */
+    pw_rng rng;
+    pw_answer answer;
+    bool running; /* has an answer to make */
+    atomic_int cancelled;
+    int64_t prompt_ns, answer_ns, first_ns, began_ns; /* times of this answer */
+    int64_t prompt_computed;
+    float logprob;
+};
+
+/* The engine is the caller's until pw_leave; PEWTER_E_BUSY if another thread is inside. */
+PW_MUST pewter_status pw_enter(pewter_engine *engine, pewter_error *err);
+void pw_leave(pewter_engine *engine);
+
+/* batch.c: one batch of a model; *ready: sessions that had work. */
+PW_MUST pewter_status pw_batch_step(pewter_model *model, size_t *ready, pewter_error *err);
+
+/* batch.c: computes tokens [computed, n_tokens) of one session, at most `width` and `outputs` of
+ * them, with the logits of each; *count: how many. */
+PW_MUST pewter_status pw_batch_logits(pewter_session *session, const float **logits,
+                                      int64_t *count, pewter_error *err);
+
+/* session.c: pages for the first `positions` positions, writable from position `from` on. */
+PW_MUST pewter_status pw_session_reserve(pewter_session *session, int64_t from, int64_t positions,
+                                         pewter_error *err);
+
+/* session.c: a token was drawn (-1: the logits are not numbers). */
+void pw_session_accept(pewter_session *session, int32_t token);
+
+#endif
