@@ -1,0 +1,283 @@
+# Pewter. `make help` lists the targets; `make V=1` shows the commands; variables may be given on
+# the command line: CC, CFLAGS, LDFLAGS, MODE (release asan tsan fuzz cover), B (build folder).
+
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+AR      ?= ar
+OBJCOPY ?= objcopy
+INSTALL ?= install
+PKG_CONFIG ?= pkg-config
+MODE     = release
+B        = build/$(MODE)
+Q        = $(if $(V),,@)
+
+VERSION  := $(shell sed -n 's/^.define PEWTER_VERSION "\(.*\)"/\1/p' include/pewter.h)
+SOVERSION = 0
+
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+LIBDIR  ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DOCDIR  ?= $(PREFIX)/share/doc/pewter
+
+# ---- Flags ---------------------------------------------------------------------------------------
+
+machine  := $(shell $(CC) -dumpmachine 2>/dev/null)
+compiler := $(shell $(CC) -dumpversion 2>/dev/null)
+clang    := $(findstring clang,$(shell $(CC) --version 2>/dev/null))
+ARCH     := $(firstword $(subst -, ,$(machine)))
+
+# Warnings are errors with the two compilers that every change is checked with; others may know
+# warnings that nobody here has seen yet.
+WERROR  ?= $(filter 12 12.% 14.0.%,$(compiler))
+
+warnings = -pedantic -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+  -Wmissing-prototypes -Wvla -Wcast-qual -Wundef -Wdouble-promotion -Wpointer-arith \
+  -Wwrite-strings -Wformat=2 -Wimplicit-fallthrough -Wnull-dereference -Wswitch-enum \
+  $(if $(WERROR),-Werror)
+
+sanitize_address = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+mode_release = -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(hardening)
+mode_asan    = -O1 -g $(sanitize_address)
+mode_tsan    = -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+mode_fuzz    = -O1 -g $(sanitize_address) -fsanitize=fuzzer-no-link
+mode_cover   = -O0 -g --coverage
+
+hardening = -fstack-clash-protection $(if $(filter x86_64,$(ARCH)),-fcf-protection=full)
+
+# Locals start at zero, except in kernels, where it costs.
+zero_init = $(if $(clang),,$(if $(filter release,$(MODE)),-ftrivial-auto-var-init=zero))
+
+packages = hwloc libpcre2-8 libutf8proc jansson
+# Asked once, at the first use.
+from_pkg = $(eval $1 := $$(shell $(PKG_CONFIG) $2 2>/dev/null))$($1)
+packages_cflags = $(call from_pkg,packages_cflags,--cflags $(packages))
+packages_libs   = $(call from_pkg,packages_libs,--libs $(packages))
+editing_libs    = $(call from_pkg,editing_libs,--libs libedit)
+
+flags = -std=c17 -D_GNU_SOURCE -I. -Iinclude $(warnings) $(mode_$(MODE)) -fPIC -pthread \
+  -fvisibility=hidden -fstack-protector-strong -ffp-contract=off -fno-math-errno \
+  $(packages_cflags) $(CPPFLAGS) $(CFLAGS) $(EXTRA_CFLAGS)
+LDLIBS   = $(packages_libs) -lm -pthread
+link     = $(CC) $(mode_$(MODE)) $(CFLAGS) -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(LDFLAGS)
+
+# Files for an ISA say it in the last word of their name.
+flags_avx2       = -mavx2 -mfma -mf16c
+flags_avxvnni    = -mavx2 -mfma -mf16c -mavxvnni
+flags_avx512     = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c
+flags_avx512vnni = $(flags_avx512) -mavx512vnni
+flags_avx512bf16 = $(flags_avx512) -mavx512bf16
+isa  = $(flags_$(lastword $(subst _, ,$(basename $(notdir $1)))))
+room = $(if $(filter kernels/%,$1),$(call isa,$1),$(zero_init))
+
+# ---- Sources -------------------------------------------------------------------------------------
+
+rooms = kernels kernels/ref kernels/cpu backends backends/cpu scheduler runtime runtime/engine \
+  runtime/model runtime/text
+ifeq ($(ARCH),x86_64)
+rooms += kernels/cpu/x86
+endif
+
+sources = $(foreach r,$(rooms),$(wildcard $r/*.c))
+objects = $(sources:%.c=$B/%.o)
+tool_objects    = $(patsubst %.c,$B/%.o,$(wildcard tools/*.c runtime/text/json.c))
+support_objects = $(patsubst %.c,$B/%.o,$(wildcard tests/support/*.c))
+pwcheck_objects = $(patsubst %.c,$B/%.o,$(wildcard tests/check/*.c))
+
+unit = $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
+e2e  = $(patsubst %.c,$B/%,$(wildcard tests/e2e/test_*.c))
+fuzz = $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
+pwcheck = $(if $(pwcheck_objects),$B/pwcheck)
+
+static = $B/libpewter.a
+shared = $B/libpewter.so.$(VERSION)
+
+.PHONY: all
+all: $(if $(wildcard tools/*.c),$B/pewter) $(if $(filter release,$(MODE)),$(static) $(shared) $B/libpewter.so)
+
+# The flags as they were: a build folder made with others is made again.
+$B/flags: force
+	@mkdir -p $(@D)
+	@echo '$(CC) $(compiler) $(subst ','\'',$(flags))' | cmp -s - $@ || \
+	  echo '$(CC) $(compiler) $(subst ','\'',$(flags))' > $@
+.PHONY: force
+
+$B/%.o: %.c $B/flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$Q $(CC) $(flags) $(call room,$<) -MMD -MP -c $< -o $@
+
+# Every object, private names and all: for the tests. `q` keeps members of one name apart.
+$B/libpewter-all.a: $(objects)
+	@echo "  AR    $@"
+	$Q rm -f $@ && $(AR) qcs $@ $^
+
+# One object in which only pewter_ names are left global.
+$B/libpewter.o: $(objects)
+	@echo "  LD    $@"
+	$Q $(CC) -r -nostdlib -o $@.all $^
+	$Q $(OBJCOPY) --localize-hidden $@.all $@ && rm -f $@.all
+
+$(static): $B/libpewter.o
+	@echo "  AR    $@"
+	$Q rm -f $@ && $(AR) rcs $@ $<
+
+$(shared): $(objects) pewter.map
+	@echo "  LINK  $@"
+	$Q $(link) -shared -Wl,-soname,libpewter.so.$(SOVERSION) -Wl,--version-script=pewter.map \
+	  -Wl,-z,defs -o $@ $(objects) $(LDLIBS)
+
+$B/libpewter.so: $(shared)
+	$Q ln -sf $(<F) $B/libpewter.so.$(SOVERSION) && ln -sf $(<F) $@
+
+$B/pewter: $(tool_objects) $(static)
+	@echo "  LINK  $@"
+	$Q $(link) -pie -o $@ $^ $(LDLIBS) $(editing_libs)
+
+# ---- Tests ---------------------------------------------------------------------------------------
+
+test_parts = $(support_objects) $B/libpewter-all.a
+
+$(unit) $(e2e): $B/%: $B/%.o $(test_parts)
+	@echo "  LINK  $@"
+	$Q $(link) -o $@ $^ $(LDLIBS) -lcmocka
+
+$B/pwcheck: $(pwcheck_objects) $(test_parts)
+	@echo "  LINK  $@"
+	$Q $(link) -o $@ $^ $(LDLIBS)
+
+$(fuzz): $B/%: $B/%.o $(test_parts)
+	@echo "  LINK  $@"
+	$Q $(link) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+.SECONDARY:
+
+# Shell tests that look at sources, then those that need the release build's products.
+source_tests  = tests/layers.sh tests/headers.sh tests/style.sh
+release_tests = tests/symbols.sh tests/hardening.sh tests/install.sh tests/setup.sh \
+  tests/fetch.sh tests/docs.sh tests/demo.sh
+e2e_scripts   = $(wildcard tests/e2e/*.sh)
+long_tests    = tests/dist.sh
+
+programs = $(unit) $(e2e) $(pwcheck)
+suite    = $(programs) $(e2e_scripts) \
+  $(if $(filter release,$(MODE)),$(source_tests) $(release_tests) $(if $(PEWTER_LONG),$(long_tests)))
+
+export CC MODE B VERSION
+jobs  = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+again = +@$(MAKE) --no-print-directory $(jobs)
+clang_make = CC=$(if $(clang),$(CC),clang)
+
+.PHONY: check check-quick check-all check-run check-arm build-tests
+build-tests: all $(programs)
+
+check:
+	@tools/setup.sh check
+	$(again) check-run
+
+check-quick:
+	@tools/setup.sh check
+	$(again) check-run PEWTER_QUICK=1
+
+check-run: build-tests
+	@PEWTER_QUICK=$(PEWTER_QUICK) PEWTER_LONG=$(PEWTER_LONG) tests/run.sh $(suite)
+
+# Everything, an hour or so: the tests with the long ones among them, lint, both sanitizers, fuzzing.
+check-all:
+	@tools/setup.sh ci
+	@tests/all.sh
+
+check-arm:
+	@tools/setup.sh arm
+	@tests/arm.sh
+
+.PHONY: asan tsan fuzz lint fmt cover
+asan:
+	$(again) check-run MODE=asan B=build/asan
+
+tsan:
+	$(again) check-run MODE=tsan B=build/tsan
+
+FUZZ_SECONDS ?= 20
+fuzz:
+	$(again) fuzz-run MODE=fuzz B=build/fuzz $(clang_make)
+
+.PHONY: fuzz-run
+fuzz-run: $(fuzz)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh $(fuzz)
+
+lint:
+	@tests/lint.sh
+
+sources_all = $(wildcard include/*.h include/pw/*.h $(foreach d,$(rooms) kernels/cpu/x86 tools bench \
+  docs/examples tests/unit tests/check tests/e2e tests/support tests/fuzz,$d/*.c $d/*.h))
+
+fmt:
+	@clang-format -i $(sources_all)
+
+# For tests/lint.sh: the sources, and the flags of one of them.
+.PHONY: list-sources flags-of
+list-sources:
+	@printf '%s\n' $(sort $(sources_all))
+
+flags-of:
+	@echo $(flags) $(call room,$(FILE))
+
+cover:
+	$(again) check-run MODE=cover B=build/cover
+	@tests/cover.sh
+
+# ---- For users -----------------------------------------------------------------------------------
+
+.PHONY: demo setup install uninstall dist clean help
+demo:
+	+@PEWTER_JOBS='$(jobs)' tools/demo.sh
+
+setup:
+	@tools/setup.sh demo
+
+installed = $(BINDIR)/pewter $(INCLUDEDIR)/pewter.h $(LIBDIR)/libpewter.a \
+  $(LIBDIR)/libpewter.so.$(VERSION) $(LIBDIR)/libpewter.so.$(SOVERSION) $(LIBDIR)/libpewter.so \
+  $(LIBDIR)/pkgconfig/pewter.pc $(DOCDIR)/README.md $(DOCDIR)/LICENSE $(DOCDIR)/NOTICE
+
+install: all
+	$(INSTALL) -d $(sort $(dir $(installed:%=$(DESTDIR)%)))
+	$(INSTALL) -m 755 $B/pewter $(DESTDIR)$(BINDIR)/pewter
+	$(INSTALL) -m 644 include/pewter.h $(DESTDIR)$(INCLUDEDIR)/pewter.h
+	$(INSTALL) -m 644 $(static) $(DESTDIR)$(LIBDIR)/libpewter.a
+	$(INSTALL) -m 755 $(shared) $(DESTDIR)$(LIBDIR)/libpewter.so.$(VERSION)
+	ln -sf libpewter.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libpewter.so.$(SOVERSION)
+	ln -sf libpewter.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libpewter.so
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+	  -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@VERSION@|$(VERSION)|g' \
+	  -e 's|@PACKAGES@|$(packages)|g' pewter.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/pewter.pc
+	$(INSTALL) -m 644 README.md LICENSE NOTICE $(DESTDIR)$(DOCDIR)
+
+uninstall:
+	rm -f $(installed:%=$(DESTDIR)%)
+	-rmdir $(DESTDIR)$(DOCDIR)
+
+dist:
+	@tools/dist.sh $(VERSION)
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make            builds the command and the library in $B'
+	@echo 'make demo       installs what is missing, builds, fetches a small model, summarises a text'
+	@echo '                (MODEL=file.gguf takes a model at hand; NO_INSTALL=1 installs nothing)'
+	@echo 'make check      installs what is missing, builds, runs the tests (minutes)'
+	@echo 'make check-quick, check-all   the same in less than two minutes; with everything (an hour)'
+	@echo 'make check-arm  builds for aarch64 and runs a small model under qemu'
+	@echo 'make lint       format, warnings of gcc and clang, analyser, floors, headers, symbols'
+	@echo 'make asan tsan fuzz cover     tests under sanitizers; fuzz targets (FUZZ_SECONDS=20); coverage'
+	@echo 'make fmt        formats the sources'
+	@echo 'make install, uninstall       takes PREFIX ($(PREFIX)), BINDIR, LIBDIR, INCLUDEDIR, DESTDIR'
+	@echo 'make setup      installs what make demo needs, and no more'
+	@echo 'make dist       writes build/pewter-$(VERSION).tar.gz of the last commit'
+	@echo 'make clean      removes build/'
+
+-include $(objects:.o=.d) $(tool_objects:.o=.d) $(support_objects:.o=.d) $(pwcheck_objects:.o=.d) \
+  $(unit:=.d) $(e2e:=.d) $(fuzz:=.d)

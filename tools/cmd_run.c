@@ -1,0 +1,236 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/commands.h"
+#include "tools/generate.h"
+
+static const arg_command command = {
+    .name = "run",
+    .plain = "MODEL [-]",
+    .summary = "Prompt in, text out. Where the model has a chat template the prompt is a message of "
+               "the user;\nthe text of -f, or of standard input with -, follows it.",
+    .examples = "pewter run model.gguf -p \"What is a quorum?\"\n"
+                "pewter run model.gguf -p \"Summarise this document.\" -f minutes.txt -n 200\n"
+                "cat story.txt | pewter run model.gguf - --raw --temp 0",
+    .plain_least = 1,
+    .plain_most = 2,
+};
+
+typedef struct run_options {
+    common common;
+    generation generation;
+    const char *prompt, *file, *system;
+    bool raw, plan, figures, json;
+} run_options;
+
+/* What is kept where the answer is printed as JSON at the end. */
+typedef struct kept {
+    bool json, failed;
+    char *text;
+    size_t bytes, cap;
+} kept;
+
+static bool take_piece(void *context, const char *text, size_t bytes)
+{
+    kept *k = context;
+    if (!k->json) {
+        k->failed = !common_write(text, bytes);
+        return !k->failed;
+    }
+    if (k->bytes + bytes > k->cap) {
+        const size_t cap = 2 * (k->bytes + bytes) + 4096;
+        char *bigger = realloc(k->text, cap);
+        if (bigger == NULL) return false;
+        k->text = bigger;
+        k->cap = cap;
+    }
+    memcpy(k->text + k->bytes, text, bytes);
+    k->bytes += bytes;
+    return true;
+}
+
+/* The user's text: the prompt, and the document behind it. The caller frees it. */
+static char *user_text(const run_options *o, const char *document, size_t document_bytes,
+                       size_t *bytes)
+{
+    const size_t prompt = o->prompt != NULL ? strlen(o->prompt) : 0;
+    const char *between = prompt > 0 && document_bytes > 0 ? "\n\n" : "";
+    *bytes = prompt + strlen(between) + document_bytes;
+    char *text = malloc(*bytes + 1);
+    if (text == NULL) {
+        fprintf(stderr, "pewter: no memory for a prompt of %zu bytes\n", *bytes);
+        return NULL;
+    }
+    if (prompt > 0) memcpy(text, o->prompt, prompt);
+    memcpy(text + prompt, between, strlen(between));
+    if (document_bytes > 0) memcpy(text + *bytes - document_bytes, document, document_bytes);
+    text[*bytes] = 0;
+    const char *nul = memchr(text, 0, *bytes);
+    if (nul == NULL) return text;
+    fprintf(stderr, "pewter: the text has a NUL byte at %td: UTF-8 text is wanted (UTF-16 perhaps?)\n",
+            nul - text);
+    free(text);
+    return NULL;
+}
+
+static int32_t *prompt_ids(const run_options *o, const pewter_model *model, const char *text,
+                           size_t bytes, size_t *count, pewter_status *status, pewter_error *err)
+{
+    pewter_model_info info = {.size = sizeof info};
+    *status = pewter_model_get(model, &info, err);
+    if (*status != PEWTER_OK) return NULL;
+    if (o->raw || !info.has_template)
+        return common_tokenize(model, text, bytes, false, true, count, status, err);
+
+    const pewter_message messages[] = {{"system", o->system}, {"user", text}};
+    const size_t first = o->system == NULL, n = 2 - first;
+    size_t need = 0;
+    *status = pewter_chat_prompt(model, messages + first, n, true, NULL, 0, &need, err);
+    if (*status != PEWTER_OK) return NULL;
+    int32_t *ids = malloc((need + 1) * sizeof *ids);
+    if (ids == NULL) {
+        snprintf(err->message, sizeof err->message, "no memory for %zu tokens", need);
+        *status = PEWTER_E_MEMORY;
+        return NULL;
+    }
+    *status = pewter_chat_prompt(model, messages + first, n, true, ids, need, count, err);
+    if (*status == PEWTER_OK) return ids;
+    free(ids);
+    return NULL;
+}
+
+static pewter_status explain(void *context, char *buf, size_t cap, size_t *need, pewter_error *err)
+{
+    return pewter_explain(context, PEWTER_TEXT, buf, cap, need, err);
+}
+
+static pewter_status machine(void *context, char *buf, size_t cap, size_t *need, pewter_error *err)
+{
+    return pewter_machine(context, PEWTER_TEXT, buf, cap, need, err);
+}
+
+static void print_plan(pewter_engine *engine, pewter_model *model)
+{
+    pewter_status status;
+    pewter_error err;
+    char *text = common_text(machine, engine, &status, &err);
+    if (text != NULL) fprintf(stderr, "%s", text);
+    free(text);
+    text = common_text(explain, model, &status, &err);
+    if (text != NULL) fprintf(stderr, "%s\n", text);
+    free(text);
+}
+
+static int print_result(const run_options *o, pewter_engine *engine, const pewter_model *model,
+                        const pewter_session *session, const kept *k, pewter_finish finish)
+{
+    if (o->json) {
+        printf("{\"text\":");
+        common_quote(k->text != NULL ? k->text : "", k->bytes);
+        printf(",\"finish\":\"%s\"", finish_name(finish));
+        print_figures(o->figures ? engine : NULL, model, session, true);
+        printf("}\n");
+    } else {
+        common_write("\n", 1);
+        if (o->figures || finish == PEWTER_FINISH_CANCELLED)
+            print_figures(common_interrupted() ? NULL : engine, model, session, false);
+        if (finish == PEWTER_FINISH_ERROR)
+            fprintf(stderr, "pewter: the model's logits are not numbers: its weights are damaged\n");
+    }
+    if (finish == PEWTER_FINISH_ERROR || k->failed || fflush(stdout) != 0) return EXIT_FAILED;
+    return common_interrupted() ? EXIT_INTERRUPTED : EXIT_FINE;
+}
+
+static int answer(const run_options *o, pewter_engine *engine, pewter_model *model,
+                  const char *text, size_t bytes)
+{
+    pewter_status status;
+    pewter_error err;
+    pewter_session *session = NULL;
+    pewter_finish finish = PEWTER_FINISH_NONE;
+    kept k = {.json = o->json};
+    int code;
+    size_t count = 0;
+    int32_t *ids = prompt_ids(o, model, text, bytes, &count, &status, &err);
+    if (ids != NULL) status = pewter_session_new(model, &o->generation.options, &session, &err);
+    if (status == PEWTER_OK) status = pewter_prompt(session, ids, count, &err);
+    if (status == PEWTER_OK) {
+        common_catch(session);
+        status = generate(engine, session, take_piece, &k, &finish, &err);
+    }
+    code = status == PEWTER_OK ? print_result(o, engine, model, session, &k, finish)
+                               : common_failed(status, &err);
+    common_catch(NULL);
+    pewter_session_free(session);
+    free(k.text);
+    free(ids);
+    return code;
+}
+
+static int run(run_options *o, const char *path, const char *document, size_t document_bytes)
+{
+    size_t bytes;
+    char *text = user_text(o, document, document_bytes, &bytes);
+    if (text == NULL) return EXIT_FAILED;
+    pewter_engine *engine = NULL;
+    pewter_model *model = NULL;
+    pewter_load_options options = pewter_load_defaults();
+    int code = EXIT_FAILED;
+    common_catch(NULL);
+    if (common_open(&o->common, &engine) == PEWTER_OK &&
+        common_load(&o->common, engine, path, &options, &model) == PEWTER_OK) {
+        if (o->plan) print_plan(engine, model);
+        code = answer(o, engine, model, text, bytes);
+    }
+    pewter_unload(model);
+    pewter_close(engine);
+    free(text);
+    return code;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    run_options o = {0};
+    common_options(&o.common);
+    generation_options(&o.generation);
+    const arg_option own[] = {
+        {"--prompt", "-p", ARG_TEXT, &o.prompt, "TEXT", "what to say"},
+        {"--file", "-f", ARG_TEXT, &o.file, "FILE", "a document that follows the prompt"},
+        {"--system", NULL, ARG_TEXT, &o.system, "TEXT", "what the system says first"},
+        {"--raw", NULL, ARG_FLAG, &o.raw, NULL, "no chat template: go on with the text"},
+        {"--plan", NULL, ARG_FLAG, &o.plan, NULL, "print the machine and the plan first"},
+        {"--figures", NULL, ARG_FLAG, &o.figures, NULL, "print speeds at the end"},
+        {"--json", NULL, ARG_FLAG, &o.json, NULL, "one JSON object at the end"},
+        {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
+    };
+    const arg_option *const tables[] = {own, o.generation.table, o.common.model_table,
+                                        o.common.engine_table, NULL};
+    const char *plain[ARG_MAX_PLAIN];
+    int n_plain;
+    const arg_result result = args_parse(&command, tables, argc, argv, plain, &n_plain);
+    if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
+    o.generation.options.stop = o.generation.stops.text;
+    o.generation.options.n_stop = o.generation.stops.count;
+
+    const bool input = n_plain == 2;
+    if (input && strcmp(plain[1], "-") != 0) {
+        fprintf(stderr, "pewter run: one argument too many: '%s'; a prompt stands behind -p\n",
+                plain[1]);
+        return EXIT_USAGE;
+    }
+    if ((input && o.file != NULL) || (!input && o.file == NULL && o.prompt == NULL)) {
+        fprintf(stderr, "pewter run: a prompt is wanted: -p TEXT, -f FILE or -; see pewter run "
+                        "--help\n");
+        return EXIT_USAGE;
+    }
+    char *document = NULL;
+    size_t bytes = 0;
+    if (input || o.file != NULL) {
+        document = common_read(input ? "-" : o.file, &bytes);
+        if (document == NULL) return EXIT_FAILED;
+    }
+    const int code = run(&o, plain[0], document, bytes);
+    free(document);
+    return code;
+}

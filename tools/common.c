@@ -1,0 +1,243 @@
+#include "tools/common.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/text/json.h"
+
+enum { MAX_FILE = 256 << 20 };
+
+void common_options(common *c)
+{
+    const arg_option engine[] = {
+        {"--threads", "-t", ARG_INT, &c->threads, "N", "workers; default: one a core, within the quota"},
+        {"--cpu-features", NULL, ARG_TEXT, &c->cpu_features, "MASK",
+         "use no more than scalar, avx2, avx512, or names joined by +"},
+        {"--cpu-devices", NULL, ARG_INT, &c->cpu_devices, "N", "split the cores into N devices"},
+        {"--topology", NULL, ARG_TEXT, &c->topology, "FILE",
+         "plan for another machine: hwloc XML or 'pack:2 core:8 pu:1'"},
+        {"--verbose", "-v", ARG_FLAG, &c->verbose, NULL, "say what is done"},
+        {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
+    };
+    const arg_option model[] = {
+        {"--ctx", "-c", ARG_LONG, &c->context, "N", "tokens of context; default: the model's, up to 4096"},
+        {"--batch", "-b", ARG_INT, &c->batch, "N", "tokens computed at once; default: 512"},
+        {"--kv", NULL, ARG_TEXT, &c->kv, "TYPE", "keys and values: auto, f32, f16, bf16, q8_0"},
+        {"--exact", NULL, ARG_FLAG, &c->exact, NULL, "activations stay f32"},
+        {"--trust-permissions", NULL, ARG_FLAG, &c->trust, NULL,
+         "take a model file that others may write"},
+        {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
+    };
+    _Static_assert(sizeof engine <= sizeof c->engine_table, "room for the engine's options");
+    _Static_assert(sizeof model <= sizeof c->model_table, "room for the model's options");
+    memcpy(c->engine_table, engine, sizeof engine);
+    memcpy(c->model_table, model, sizeof model);
+}
+
+int common_failed(pewter_status status, const pewter_error *err)
+{
+    fprintf(stderr, "pewter: %s\n", err->message);
+    if (status == PEWTER_E_CANCELLED) return EXIT_INTERRUPTED;
+    return status == PEWTER_E_ARG ? EXIT_USAGE : EXIT_FAILED;
+}
+
+static void log_line(void *context, pewter_log_level level, const char *line)
+{
+    (void)context;
+    fprintf(stderr, "pewter: %s%s\n", level <= PEWTER_LOG_WARN ? "" : "(info) ", line);
+}
+
+pewter_status common_open(const common *c, pewter_engine **out)
+{
+    pewter_config config = pewter_config_defaults();
+    config.threads = c->threads;
+    config.cpu_devices = c->cpu_devices;
+    config.cpu_features = c->cpu_features;
+    config.topology = c->topology;
+    config.log = log_line;
+    config.log_level = c->verbose ? PEWTER_LOG_DEBUG : PEWTER_LOG_WARN;
+    pewter_error err;
+    const pewter_status status = pewter_open(&config, out, &err);
+    if (status != PEWTER_OK) common_failed(status, &err);
+    return status;
+}
+
+/* ---- Progress -------------------------------------------------------------------------------- */
+
+static bool show_progress(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    int *last = context;
+    const int percent = total > 0 ? (int)(100.0 * (double)done / (double)total) : 100;
+    if (isatty(STDERR_FILENO) && percent != *last) {
+        *last = percent;
+        fprintf(stderr, percent == 100 ? "\r\033[K" : "\r%s: %d %%", what, percent);
+        fflush(stderr);
+    }
+    return !common_interrupted();
+}
+
+static bool kv_of(const char *name, pewter_kv *out)
+{
+    static const char *const names[] = {"auto", "f32", "f16", "bf16", "q8_0"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (name != NULL && strcmp(name, names[i]) != 0) continue;
+        *out = (pewter_kv)i;
+        return true;
+    }
+    return false;
+}
+
+pewter_status common_load(const common *c, pewter_engine *engine, const char *path,
+                          pewter_load_options *options, pewter_model **out)
+{
+    pewter_error err;
+    if (!kv_of(c->kv, &options->kv)) {
+        snprintf(err.message, sizeof err.message,
+                 "--kv: auto, f32, f16, bf16 or q8_0 wanted, found '%.40s'", c->kv);
+        common_failed(PEWTER_E_ARG, &err);
+        return PEWTER_E_ARG;
+    }
+    int percent = -1;
+    options->context = c->context;
+    options->batch = c->batch;
+    options->exact = c->exact;
+    options->trust_permissions = c->trust;
+    options->progress = show_progress;
+    options->progress_context = &percent;
+    const pewter_status status = pewter_load(engine, path, options, out, &err);
+    if (status != PEWTER_OK) {
+        if (percent >= 0 && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+        common_failed(status, &err);
+    }
+    return status;
+}
+
+/* ---- Files and texts ------------------------------------------------------------------------- */
+
+static char *read_all(FILE *file, const char *path, size_t *bytes)
+{
+    size_t cap = 1 << 16, count = 0;
+    char *text = malloc(cap);
+    while (text != NULL) {
+        const size_t got = fread(text + count, 1, cap - 1 - count, file);
+        count += got;
+        if (got == 0) break;
+        if (count + 1 < cap) continue;
+        if (cap >= MAX_FILE) {
+            fprintf(stderr, "pewter: %s is longer than %d MiB\n", path, MAX_FILE >> 20);
+            free(text);
+            return NULL;
+        }
+        cap *= 2;
+        char *bigger = realloc(text, cap);
+        if (bigger == NULL) free(text);
+        text = bigger;
+    }
+    if (text == NULL || ferror(file)) {
+        fprintf(stderr, "pewter: %s: %s\n", path, text == NULL ? "no memory" : strerror(errno));
+        free(text);
+        return NULL;
+    }
+    text[count] = 0;
+    *bytes = count;
+    return text;
+}
+
+char *common_read(const char *path, size_t *bytes)
+{
+    if (strcmp(path, "-") == 0) return read_all(stdin, "standard input", bytes);
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) {
+        fprintf(stderr, "pewter: %s: %s\n", path, strerror(errno));
+        return NULL;
+    }
+    char *text = read_all(file, path, bytes);
+    fclose(file);
+    return text;
+}
+
+char *common_text(common_writer *write, void *context, pewter_status *status, pewter_error *err)
+{
+    size_t need = 0;
+    *status = write(context, NULL, 0, &need, err);
+    if (*status != PEWTER_OK) return NULL;
+    char *text = malloc(need);
+    if (text == NULL) {
+        snprintf(err->message, sizeof err->message, "no memory for a text of %zu bytes", need);
+        *status = PEWTER_E_MEMORY;
+        return NULL;
+    }
+    *status = write(context, text, need, &need, err);
+    if (*status == PEWTER_OK) return text;
+    free(text);
+    return NULL;
+}
+
+int32_t *common_tokenize(const pewter_model *model, const char *text, size_t bytes, bool special,
+                         bool bos, size_t *count, pewter_status *status, pewter_error *err)
+{
+    size_t need = 0;
+    *status = pewter_tokenize(model, text, bytes, special, bos, NULL, 0, &need, err);
+    if (*status != PEWTER_OK) return NULL;
+    int32_t *ids = malloc((need + 1) * sizeof *ids);
+    if (ids == NULL) {
+        snprintf(err->message, sizeof err->message, "no memory for %zu tokens", need);
+        *status = PEWTER_E_MEMORY;
+        return NULL;
+    }
+    *status = pewter_tokenize(model, text, bytes, special, bos, ids, need, count, err);
+    if (*status == PEWTER_OK) return ids;
+    free(ids);
+    return NULL;
+}
+
+bool common_write(const char *text, size_t bytes)
+{
+    if (ferror(stdout)) return false;
+    if (fwrite(text, 1, bytes, stdout) == bytes && fflush(stdout) == 0) return true;
+    fprintf(stderr, "pewter: standard output: %s\n", strerror(errno));
+    return false;
+}
+
+void common_quote(const char *text, size_t bytes)
+{
+    const size_t need = pw_json_quote(text, bytes, NULL, 0);
+    char *quoted = malloc(need + 1);
+    if (quoted == NULL) {
+        fputs("null", stdout);
+        return;
+    }
+    pw_json_quote(text, bytes, quoted, need + 1);
+    fputs(quoted, stdout);
+    free(quoted);
+}
+
+/* ---- Ctrl-C ---------------------------------------------------------------------------------- */
+
+/* A signal handler has no other way to learn of these. */
+static pewter_session *volatile caught_session;
+static volatile sig_atomic_t interrupts;
+
+static void on_interrupt(int signal)
+{
+    if (interrupts++ > 0) _exit(128 + signal);
+    pewter_cancel(caught_session);
+}
+
+void common_catch(pewter_session *session)
+{
+    caught_session = session;
+    interrupts = 0;
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool common_interrupted(void)
+{
+    return interrupts > 0;
+}

@@ -1,0 +1,18 @@
+#!/bin/sh
+# `make demo`: from a fresh clone to a summary. Each step is left out where it is already done.
+# shellcheck disable=SC2086  # words, not one argument
+set -eu
+cd "$(dirname "$0")/.."
+B=build/release
+
+model=${MODEL:-}
+needs=build
+if [ -z "$model" ] && ! model=$(tools/fetch_model.sh --have); then
+    needs="build model"
+fi
+tools/setup.sh $needs
+${MAKE:-make} --no-print-directory ${PEWTER_JOBS-"-j$(nproc)"} MODE=release "B=$B" "$B/pewter"
+[ "$needs" = build ] || model=$(tools/fetch_model.sh)
+
+exec "$B/pewter" run "$model" --plan --figures -n 160 -f docs/sample/consultation.txt \
+    -p 'Summarise this document in a few sentences: what is planned, what people said, and what was decided.'

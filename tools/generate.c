@@ -1,0 +1,85 @@
+#include "tools/generate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void generation_options(generation *g)
+{
+    g->options = pewter_session_defaults();
+    pewter_session_options *o = &g->options;
+    const arg_option table[] = {
+        {"--tokens", "-n", ARG_LONG, &o->max_tokens, "N", "tokens generated at most; default: until the context is full"},
+        {"--temp", NULL, ARG_FLOAT, &o->temperature, "T", "temperature, 0: always the likeliest; default 0.8"},
+        {"--top-k", NULL, ARG_INT, &o->top_k, "K", "draw from the K likeliest, 0: off; default 40"},
+        {"--top-p", NULL, ARG_FLOAT, &o->top_p, "P", "draw from the likeliest of total P, 1: off; default 0.95"},
+        {"--min-p", NULL, ARG_FLOAT, &o->min_p, "P", "leave out what is P times rarer than the best; default 0.05"},
+        {"--repeat-penalty", NULL, ARG_FLOAT, &o->repetition_penalty, "X", "divide logits of recent tokens, 1: off"},
+        {"--presence-penalty", NULL, ARG_FLOAT, &o->presence_penalty, "X", "subtract from recent tokens, 0: off"},
+        {"--frequency-penalty", NULL, ARG_FLOAT, &o->frequency_penalty, "X", "the same, for every occurrence"},
+        {"--penalty-last", NULL, ARG_INT, &o->penalty_last, "N", "how far penalties look back, -1: all; default 64"},
+        {"--seed", NULL, ARG_SEED, &o->seed, "N", "same seed, same text; default 0"},
+        {"--stop", NULL, ARG_TEXTS, &g->stops, "TEXT", "end the answer before TEXT; may be repeated"},
+        {"--ignore-eos", NULL, ARG_FLAG, &o->ignore_eos, NULL, "go on past the end of the answer"},
+        {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
+    };
+    _Static_assert(sizeof table <= sizeof g->table, "room for the generation options");
+    memcpy(g->table, table, sizeof table);
+}
+
+const char *finish_name(pewter_finish finish)
+{
+    static const char *const names[] = {"none", "eos", "stop", "length", "cancelled", "error"};
+    return (size_t)finish < sizeof names / sizeof *names ? names[finish] : "unknown";
+}
+
+pewter_status generate(pewter_engine *engine, pewter_session *session, generate_sink *sink,
+                       void *context, pewter_finish *finish, pewter_error *err)
+{
+    for (;;) {
+        size_t ready;
+        pewter_status status = pewter_step(engine, &ready, err);
+        pewter_piece piece = {.size = sizeof piece};
+        if (status == PEWTER_OK) status = pewter_next(session, &piece, err);
+        if (status != PEWTER_OK) return status;
+        if (piece.bytes > 0 && !sink(context, piece.text, piece.bytes)) pewter_cancel(session);
+        if (piece.finish != PEWTER_FINISH_NONE) {
+            *finish = piece.finish;
+            return PEWTER_OK;
+        }
+    }
+}
+
+void print_figures(pewter_engine *engine, const pewter_model *model,
+                   const pewter_session *session, bool json)
+{
+    pewter_stats stats = {.size = sizeof stats};
+    pewter_model_info info = {.size = sizeof info};
+    double limit = 0.0;
+    if (pewter_stats_get(session, &stats, NULL) != PEWTER_OK ||
+        pewter_model_get(model, &info, NULL) != PEWTER_OK)
+        return;
+    if (engine != NULL && pewter_measure(engine, 0.2, &limit, NULL) != PEWTER_OK) limit = 0.0;
+
+    const double steps = stats.generated_tokens > 1 ? (double)stats.generated_tokens - 1.0 : 0.0;
+    const double prompt =
+        stats.prompt_seconds > 0.0 ? (double)stats.prompt_tokens / stats.prompt_seconds : 0.0;
+    const double rate = stats.generation_seconds > 0.0 ? steps / stats.generation_seconds : 0.0;
+    const double read = rate * (double)info.step_bytes;
+    if (json) {
+        printf(",\"prompt_tokens\":%lld,\"generated_tokens\":%lld,\"prompt_tokens_per_s\":%.2f,"
+               "\"generated_tokens_per_s\":%.2f,\"first_token_s\":%.4f,\"weight_bytes_per_s\":%.0f,"
+               "\"read_bandwidth\":%.0f",
+               (long long)stats.prompt_tokens, (long long)stats.generated_tokens, prompt, rate,
+               stats.first_token_seconds, read, limit);
+        return;
+    }
+    fprintf(stderr,
+            "prompt %lld tokens, %.1f tokens/s; answer %lld tokens, %.1f tokens/s; first token "
+            "after %.3f s",
+            (long long)stats.prompt_tokens, prompt, (long long)stats.generated_tokens, rate,
+            stats.first_token_seconds);
+    if (limit > 0.0 && rate > 0.0)
+        fprintf(stderr, "; weights read at %.1f GB/s, %.0f %% of the %.1f GB/s measured",
+                read * 1e-9, 100.0 * read / limit, limit * 1e-9);
+    fputc('\n', stderr);
+}

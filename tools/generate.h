@@ -1,0 +1,30 @@
+/* Making an answer and its figures: what `run` and `chat` share. */
+#ifndef PW_TOOLS_GENERATE_H
+#define PW_TOOLS_GENERATE_H
+
+#include "tools/common.h"
+
+typedef struct generation {
+    pewter_session_options options;
+    arg_texts stops;
+    arg_option table[16];
+} generation;
+
+/* Defaults, and the table of options that change them. */
+void generation_options(generation *g);
+
+/* Where the pieces of an answer go; false ends the answer. */
+typedef bool generate_sink(void *context, const char *text, size_t bytes);
+
+/* Steps the engine until the session's answer ends; *finish says why it did. */
+pewter_status generate(pewter_engine *engine, pewter_session *session, generate_sink *sink,
+                       void *context, pewter_finish *finish, pewter_error *err);
+
+const char *finish_name(pewter_finish finish); /* "eos" */
+
+/* One line: prompt and generation tokens/s, time to first token, and, where `engine` is not NULL,
+ * weight bytes/s as a share of the read bandwidth measured now. */
+void print_figures(pewter_engine *engine, const pewter_model *model,
+                   const pewter_session *session, bool json);
+
+#endif
