@@ -20,7 +20,7 @@ typedef struct piece {
     const pw_sequence *sequence;
     int64_t rows, tiles; /* rows: tokens times heads of a group */
     int64_t first_part, parts;
-    int64_t slot;        /* its first; -1: not split */
+    int64_t slot; /* its first; -1: not split */
     int64_t units;
 } piece;
 
@@ -169,10 +169,10 @@ typedef struct work {
     const pw_attention_ops *ops;
     const pw_sequence *sequence;
     int64_t kv_head, group;
-    int64_t first_row;   /* of the tile, in tokens times group */
-    int64_t begin, end;  /* positions that some row of the tile sees */
+    int64_t first_row;  /* of the tile, in tokens times group */
+    int64_t begin, end; /* positions that some row of the tile sees */
     pw_tile tile;
-    float *total;        /* [rows] records */
+    float *total; /* [rows] records */
 } work;
 
 static int64_t position(const work *w, int64_t row)
@@ -242,8 +242,7 @@ static void add_part(const work *w, int64_t part)
 {
     const pw_tile *t = &w->tile;
     memset(t->sum, 0, (size_t)t->rows * 16 * sizeof *t->sum);
-    for (int64_t r = 0; r < t->rows; r++)
-        clear_record(t->part + r * pw_record_floats(t->d), t->d);
+    for (int64_t r = 0; r < t->rows; r++) clear_record(t->part + r * pw_record_floats(t->d), t->d);
 
     const int64_t begin = pw_max(w->begin, part * PW_PART) / PW_CHUNK * PW_CHUNK;
     const int64_t end = pw_min(w->end, (part + 1) * PW_PART);
@@ -328,8 +327,8 @@ void pw_attention_run(const pw_call *call, int64_t begin, int64_t end, void *scr
 }
 
 /* Merges the parts of row `row` of a split sequence, one head. */
-static void merge_row(const pw_call *call, const pw_attention_ops *ops, const piece *p,
-                      int64_t row, int64_t head, float *total)
+static void merge_row(const pw_call *call, const pw_attention_ops *ops, const piece *p, int64_t row,
+                      int64_t head, float *total)
 {
     const int64_t d = call->params.head_dim;
     clear_record(total, d);

@@ -30,12 +30,12 @@ static inline int64_t pw_record_floats(int64_t d)
 typedef struct pw_tile {
     pw_dtype dtype; /* of the pages */
     int64_t d, rows;
-    void *q;        /* [rows] queries times scale / ln 2, as the row's products want them; a row
+    void *q;      /* [rows] queries times scale / ln 2, as the row's products want them; a row
                      * takes padded d floats */
-    float *score;   /* [rows][PW_SCORES] of a chunk; then, in place, its weights */
-    float *sum;     /* [rows][16] of the part's weights, in lanes */
-    float *part;    /* [rows] records */
-    float *page;    /* [64][padded d] room for decoded keys or values */
+    float *score; /* [rows][PW_SCORES] of a chunk; then, in place, its weights */
+    float *sum;   /* [rows][16] of the part's weights, in lanes */
+    float *part;  /* [rows] records */
+    float *page;  /* [64][padded d] room for decoded keys or values */
 } pw_tile;
 
 /* The parts of the work that are written for an instruction set. `keys` and `values` are those of
@@ -43,8 +43,7 @@ typedef struct pw_tile {
  * many of its positions are wanted; `ahead` is what will be read next, as many bytes. */
 typedef struct pw_attention_ops {
     void (*query)(const pw_tile *t, int64_t row, const float *q, float scale);
-    void (*score)(const pw_tile *t, const char *keys, int64_t at, int64_t count,
-                  const char *ahead);
+    void (*score)(const pw_tile *t, const char *keys, int64_t at, int64_t count, const char *ahead);
     /* Scores [from, to) of all rows (multiples of 32; masked ones minus infinity) to weights; weakens
      * the part where the maximum grows. */
     void (*weigh)(const pw_tile *t, int64_t from, int64_t to);

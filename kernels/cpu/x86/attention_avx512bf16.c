@@ -55,7 +55,7 @@ PW_INLINE void score_tile(const pw_tile *t, int64_t row, const char *keys, int64
             key[g] = line((g < 2 ? keys : upper) + (2 * i + g % 2) * LINE);
         if (ahead != NULL) {
             const char *f = 2 * i + 64 < 2 * pairs ? keys + (2 * i + 64) * LINE
-                                                 : ahead + (2 * i + 64 - 2 * pairs) * LINE;
+                                                   : ahead + (2 * i + 64 - 2 * pairs) * LINE;
             _mm_prefetch(f, _MM_HINT_T0);
             _mm_prefetch(f + LINE, _MM_HINT_T0);
         }
@@ -63,8 +63,7 @@ PW_INLINE void score_tile(const pw_tile *t, int64_t row, const char *keys, int64
         for (int r = 0; r < rows; r++) {
             const __m512bh value = pair(q + r * stride + 4 * i);
             PW_UNROLL
-            for (int g = 0; g < groups; g++)
-                sum[r][g] = _mm512_dpbf16_ps(sum[r][g], key[g], value);
+            for (int g = 0; g < groups; g++) sum[r][g] = _mm512_dpbf16_ps(sum[r][g], key[g], value);
         }
     }
     float *score = t->score + row * PW_SCORES + at;
@@ -166,14 +165,17 @@ PW_INLINE void gather_tile(const pw_tile *t, int64_t row, const char *values, in
         if (ahead != NULL) {
             PW_UNROLL
             for (int g = 0; g < groups; g++)
-                _mm_prefetch((i * step + 64 * LINE < 32 * step ? values + (i*step + 64*LINE) : ahead + (i*step+64*LINE-32*step)) + (first + g) * LINE, _MM_HINT_T0);
+                _mm_prefetch((i * step + 64 * LINE < 32 * step
+                                  ? values + (i * step + 64 * LINE)
+                                  : ahead + (i * step + 64 * LINE - 32 * step)) +
+                                 (first + g) * LINE,
+                             _MM_HINT_T0);
         }
         PW_UNROLL
         for (int r = 0; r < rows; r++) {
             const __m512bh p = pair(weight + r * PW_SCORES * 4 + 4 * i);
             PW_UNROLL
-            for (int g = 0; g < groups; g++)
-                sum[r][g] = _mm512_dpbf16_ps(sum[r][g], value[g], p);
+            for (int g = 0; g < groups; g++) sum[r][g] = _mm512_dpbf16_ps(sum[r][g], value[g], p);
         }
     }
     PW_UNROLL

@@ -44,8 +44,8 @@ static inline void pw_attention_add(float *total, const float *part, int64_t d)
     const pw_v16 new = pw_v_exp2(pw_v_set(part[0] - base));
     total[0] = max;
     /* The sum lies in the second lane of the record's head. */
-    const float sum = _mm256_cvtss_f32(pw_v_low(
-        pw_v_fma(pw_v_set(part[1]), new, pw_v_mul(pw_v_set(total[1]), old))));
+    const float sum = _mm256_cvtss_f32(
+        pw_v_low(pw_v_fma(pw_v_set(part[1]), new, pw_v_mul(pw_v_set(total[1]), old))));
     total[1] = sum;
     for (int64_t i = PW_RECORD; i < pw_record_floats(d); i += 16) {
         const pw_v16 weak = pw_v_mul(pw_v_load(total + i), old);

@@ -57,8 +57,8 @@ PW_INLINE __m256i pw_cast_q8(pw_v16 v, int8_t *q, __m256i sum)
     high = _mm256_max_epi32(_mm256_min_epi32(high, top), least);
 
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
-    const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words),
-                                          _mm256_extracti128_si256(words, 1));
+    const __m128i bytes =
+        _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128((__m128i *)(void *)q, bytes);
     return _mm256_add_epi32(sum, _mm256_add_epi32(low, high));
 }
