@@ -217,15 +217,6 @@ static void put_q6_k(const uint8_t *src, uint8_t *brick, int64_t nb, int64_t fir
 /* A lane without a row is packed from this: a block of any format with d = 0. */
 static const uint8_t nothing[256];
 
-/* First byte of the lane's row; NULL where the panel has none. */
-static const uint8_t *row_of(const pw_pack *args, int64_t lane)
-{
-    const int64_t source = args->fused ? lane / PW_GROUP : 0;
-    const int64_t row = args->fused ? lane % PW_GROUP : lane;
-    if (row >= args->rows) return NULL;
-    return (const uint8_t *)args->src[source] + (size_t)row * args->row_bytes;
-}
-
 /* Brick by brick, so that a brick stays in the first cache while its lanes are filled in. */
 static void pack(const pw_pack *args, put_fn *put)
 {
@@ -238,7 +229,7 @@ static void pack(const pw_pack *args, put_fn *put)
         const int64_t left = blocks - first;
         const int64_t nb = left < PW_BRICK_BLOCKS ? left : PW_BRICK_BLOCKS;
         for (int64_t lane = 0; lane < PW_LANES; lane++) {
-            const uint8_t *row = row_of(args, lane);
+            const uint8_t *row = pw_pack_row(args, lane);
             for (int64_t b = 0; b < nb; b += step) {
                 const size_t at = (size_t)((first + b) / step) * info->block_bytes;
                 put(row != NULL ? row + at : nothing, brick, nb, b, lane);

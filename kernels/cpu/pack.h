@@ -1,4 +1,6 @@
-/* Weight bricks, one layout for all x86 rows that multiply in 8-bit integers.
+/* Weight bricks: one layout for all x86 rows that multiply in 8-bit integers, below; and panels of
+ * floats, which have no scales and so no bricks: F32 and F16 [k][32 lanes], BF16 [k / 2][32 lanes][2],
+ * the last pair half zero where k is odd.
  *
  * A panel is 32 rows of weights, its lanes; group 0 is lanes 0..15, group 1 lanes 16..31. A brick is
  * a panel's 256 values of k; all bricks of a panel lie in sequence, and the last is short where k is
@@ -61,7 +63,16 @@ static inline int64_t pw_panel_bytes(pw_dtype dtype, int64_t k)
            (rest > 0 ? pw_brick_bytes(dtype, rest) : 0);
 }
 
+/* First byte of a lane's row of weights; NULL where the panel has none. */
+static inline const uint8_t *pw_pack_row(const pw_pack *args, int64_t lane)
+{
+    const int64_t source = args->fused ? lane / PW_GROUP : 0;
+    const int64_t row = args->fused ? lane % PW_GROUP : lane;
+    if (row >= args->rows) return NULL;
+    return (const uint8_t *)args->src[source] + (size_t)row * args->row_bytes;
+}
+
 extern const pw_packing pw_brick_q4_0, pw_brick_q4_1, pw_brick_q5_0, pw_brick_q5_1, pw_brick_q8_0,
-    pw_brick_q4_k, pw_brick_q5_k, pw_brick_q6_k;
+    pw_brick_q4_k, pw_brick_q5_k, pw_brick_q6_k, pw_brick_f32, pw_brick_f16, pw_brick_bf16;
 
 #endif

@@ -15,6 +15,11 @@
     .epilogues = PW_EPILOGUE_GLU | PW_EPILOGUE_BIAS | PW_EPILOGUE_ADD
 #define INT8_ANY  INT8, .scratch = pw_matmul_int8_scratch
 #define INT8_FEW  INT8, .max_n = PW_FEW
+/* What the rows of float products share, those that multiply in f32. */
+#define FLOATS                                                                                     \
+    .op = PW_OP_MATMUL, .grain = PW_PANEL, .max_task = 4 * PW_PANEL,                               \
+    .epilogues = PW_EPILOGUE_GLU | PW_EPILOGUE_BIAS | PW_EPILOGUE_ADD
+#define F32_ANY   FLOATS, .act = PW_F32, .order = "f32", .scratch = pw_matmul_f32_scratch
 /* What the rows of attention share, those that multiply in f32, and what follows one of its forms. */
 #define ATTENTION                                                                                  \
     .op = PW_OP_ATTENTION, .results = ACTS, .grain = 1, .max_task = 16,                            \
@@ -103,8 +108,23 @@ static const pw_kernel rows[] = {
      .needs = HAS_AVX2, .rank = 2, .cpu.run = pw_matmul_int8_avx2},
 
     /* ---- MATMUL, bf16 products ---- */
+    {FLOATS, .name = "matmul_bf16_avx512bf16", .weight = PW_BF16, .packing = &pw_brick_bf16,
+     .act = PW_B16X, .quantises = true, .order = "b16x", .scratch = pw_matmul_bf16_scratch,
+     .needs = HAS_BF16, .rank = 4, .cpu.run = pw_matmul_bf16_avx512bf16},
 
     /* ---- MATMUL, f32 products ---- */
+    {F32_ANY, .name = "matmul_f32_avx512", .weight = PW_F32, .packing = &pw_brick_f32,
+     .needs = HAS_AVX512, .rank = 3, .cpu.run = pw_matmul_f32_avx512},
+    {F32_ANY, .name = "matmul_f16_avx512", .weight = PW_F16, .packing = &pw_brick_f16,
+     .needs = HAS_AVX512, .rank = 3, .cpu.run = pw_matmul_f32_avx512},
+    {F32_ANY, .name = "matmul_bf16_avx512", .weight = PW_BF16, .packing = &pw_brick_bf16,
+     .needs = HAS_AVX512, .rank = 3, .cpu.run = pw_matmul_f32_avx512},
+    {F32_ANY, .name = "matmul_f32_avx2", .weight = PW_F32, .packing = &pw_brick_f32,
+     .needs = HAS_AVX2, .rank = 2, .cpu.run = pw_matmul_f32_avx2},
+    {F32_ANY, .name = "matmul_f16_avx2", .weight = PW_F16, .packing = &pw_brick_f16,
+     .needs = HAS_AVX2, .rank = 2, .cpu.run = pw_matmul_f32_avx2},
+    {F32_ANY, .name = "matmul_bf16_avx2", .weight = PW_BF16, .packing = &pw_brick_bf16,
+     .needs = HAS_AVX2, .rank = 2, .cpu.run = pw_matmul_f32_avx2},
 
     /* ---- ATTENTION and KV_STORE ---- */
     {ATTENTION, .name = "attention_bf16_avx512bf16", .order = "bf16", .kv = &pw_kv_bf16_lanes,

@@ -15,13 +15,6 @@ enum { PW_F32_ROWS = 6, PW_F32_LANES = 16, PW_F32_BLOCKS = PW_PAGE / PW_F32_LANE
 
 /* ---- Pages to f32 ---------------------------------------------------------------------------- */
 
-PW_INLINE pw_v16 pw_f32_of_halves(const char *from)
-{
-    const __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)from));
-    const __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(from + 16)));
-    return pw_v_join(low, high);
-}
-
 PW_INLINE pw_v16 pw_f32_of_bytes(const char *from)
 {
     const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)from);
@@ -33,13 +26,10 @@ PW_INLINE pw_v16 pw_f32_of_bytes(const char *from)
 /* Sixteen pairs of bf16: the first of each to `first`, the second to `second`. */
 PW_INLINE void pw_f32_of_pairs(const char *from, float *first, float *second)
 {
-    const __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)from);
-    const __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(from + 32));
-    const __m256i upper = _mm256_set1_epi32(-65536);
-    _mm256_storeu_ps(first, _mm256_castsi256_ps(_mm256_slli_epi32(low, 16)));
-    _mm256_storeu_ps(first + 8, _mm256_castsi256_ps(_mm256_slli_epi32(high, 16)));
-    _mm256_storeu_ps(second, _mm256_castsi256_ps(_mm256_and_si256(low, upper)));
-    _mm256_storeu_ps(second + 8, _mm256_castsi256_ps(_mm256_and_si256(high, upper)));
+    pw_v16 a, b;
+    pw_v_pairs(from, &a, &b);
+    pw_v_store(first, a);
+    pw_v_store(second, b);
 }
 
 /* Sixteen keys, number `block` of the page, to f32 [even d][16]. */
@@ -48,7 +38,7 @@ PW_INLINE void pw_f32_keys(pw_dtype dtype, const char *keys, int64_t block, int6
     if (dtype == PW_F16) {
         const char *from = keys + block * d * PW_F32_LANES * 2;
         for (int64_t i = 0; i < d; i++)
-            pw_v_store(to + i * PW_F32_LANES, pw_f32_of_halves(from + i * PW_F32_LANES * 2));
+            pw_v_store(to + i * PW_F32_LANES, pw_v_halves(from + i * PW_F32_LANES * 2));
     } else if (dtype == PW_BF16) {
         enum { LINE = 64 };
         const char *from = keys + block / 2 * pw_kv_even(d) * LINE + block % 2 * LINE;
@@ -58,7 +48,7 @@ PW_INLINE void pw_f32_keys(pw_dtype dtype, const char *keys, int64_t block, int6
         const char *from = keys + block * d * PW_F32_LANES;
         const char *scales = keys + PW_PAGE * d + block * (d / 32) * PW_F32_LANES * 2;
         for (int64_t b = 0; b < d / 32; b++) {
-            const pw_v16 scale = pw_f32_of_halves(scales + b * PW_F32_LANES * 2);
+            const pw_v16 scale = pw_v_halves(scales + b * PW_F32_LANES * 2);
             for (int64_t i = 32 * b; i < 32 * (b + 1); i++)
                 pw_v_store(to + i * PW_F32_LANES,
                            pw_v_mul(pw_f32_of_bytes(from + i * PW_F32_LANES), scale));
@@ -73,7 +63,7 @@ PW_INLINE void pw_f32_values(pw_dtype dtype, const char *values, int64_t begin, 
     const int64_t padded = pw_kv_padded(d);
     if (dtype == PW_F16) {
         for (int64_t i = begin * padded; i < end * padded; i += 16)
-            pw_v_store(to + i, pw_f32_of_halves(values + 2 * i));
+            pw_v_store(to + i, pw_v_halves(values + 2 * i));
     } else if (dtype == PW_BF16) {
         for (int64_t j = begin; j < end; j += 2) {
             float *first = to + j * padded;
@@ -210,8 +200,7 @@ PW_INLINE void pw_f32_gather_tile(const pw_tile *t, int64_t row, const float *va
     for (int64_t i = 0; i < count; i++) {
         pw_v16 value[PW_F32_GROUPS];
         PW_UNROLL
-        for (int g = 0; g < groups; g++)
-            value[g] = pw_v_load(values + i * padded + first + 16 * g);
+        for (int g = 0; g < groups; g++) value[g] = pw_v_load(values + i * padded + first + 16 * g);
         PW_UNROLL
         for (int r = 0; r < rows; r++) {
             const pw_v16 p = pw_v_set(weight[r * PW_SCORES + i]);
@@ -249,8 +238,7 @@ static inline void pw_f32_gather(const pw_tile *t, const char *values, int64_t a
     for (int64_t b = 0; b < pw_ceil_div(count, PW_F32_LANES); b++) {
         const int64_t begin = b * PW_F32_LANES;
         pw_f32_fetch(ahead, pw_kv_lanes_keys(t->dtype, t->d), b);
-        if (!plain)
-            pw_f32_values(t->dtype, values, begin, begin + PW_F32_LANES, t->d, t->page);
+        if (!plain) pw_f32_values(t->dtype, values, begin, begin + PW_F32_LANES, t->d, t->page);
     }
     const float *from = plain ? (const float *)(const void *)values : t->page;
     int64_t first = 0;

@@ -11,8 +11,7 @@
 #define PW_KERNELS_CPU_X86_INT8_H
 
 #include "kernels/act.h"
-#include "kernels/cpu/pack.h"
-#include "pw/attr.h"
+#include "kernels/cpu/x86/matmul.h"
 
 /* One slab of the activations. */
 typedef struct pw_slab {
@@ -31,8 +30,8 @@ typedef struct pw_bytes {
     int32_t *start;        /* [32, 2 nb]: what sums of signed weights start from */
 } pw_bytes;
 
-/* Tokens at most: of a tile, of a sweep over a brick. */
-enum { PW_TILE = 6, PW_TOKENS = 512 };
+/* Tokens of a tile at most. */
+enum { PW_TILE = 6 };
 
 /* Scratch of the tiled rows. Sums follow: f32 [32, tokens of a sweep]. */
 typedef struct pw_tiled_scratch {
@@ -56,39 +55,11 @@ static inline pw_slab pw_slab_of(const pw_q8x *a, void *data, int64_t slab)
     };
 }
 
-/* Row `i` of a tensor, without divisions where it has two dimensions. */
-static inline char *pw_token_row(const pw_tensor *t, int64_t i)
-{
-    return t->n[2] == 1 ? (char *)t->data + i * t->stride[1] : pw_row(t, i);
-}
-
-static inline bool pw_is_fused(const pw_call *call)
-{
-    return (call->params.epilogues & PW_EPILOGUE_GLU) != 0;
-}
-
-/* Outputs of a panel. */
-static inline int64_t pw_panel_rows(const pw_call *call)
-{
-    return pw_is_fused(call) ? PW_GROUP : PW_LANES;
-}
-
 /* First byte of the panel that output `row` is in. */
 static inline const uint8_t *pw_panel_of(const pw_call *call, pw_dtype dtype, int64_t row)
 {
     return (const uint8_t *)call->src[0].data +
            row / pw_panel_rows(call) * pw_panel_bytes(dtype, call->src[0].n[0]);
-}
-
-/* Asks for memory that is wanted soon, or beside the work of several tiles. */
-static inline void pw_fetch(const uint8_t *from, int64_t bytes)
-{
-    for (int64_t at = 0; at < bytes; at += PW_LINE) __builtin_prefetch(from + at, 0, 3);
-}
-
-static inline void pw_fetch_later(const uint8_t *from, int64_t bytes)
-{
-    for (int64_t at = 0; at < bytes; at += PW_LINE) __builtin_prefetch(from + at, 0, 2);
 }
 
 #endif

@@ -8,8 +8,8 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "kernels/cpu/x86/finish.h"
 #include "kernels/cpu/x86/int8.h"
-#include "kernels/cpu/x86/simd.h"
 
 enum { PW_TILE_256 = 3, PW_QUARTERS = 4, PW_QUARTER = 8 };
 
@@ -156,8 +156,7 @@ PW_INLINE void pw_tile_run_256(const pw_tile_256 *a, pw_values values, bool mini
                                int count)
 {
     pw_tile_dots_256(a, values, isa, count);
-    for (int t = 0; t < count; t++)
-        pw_tile_sum_256(a, values == PW_HALVES ? 2 : 1, minima, t);
+    for (int t = 0; t < count; t++) pw_tile_sum_256(a, values == PW_HALVES ? 2 : 1, minima, t);
 }
 
 PW_INLINE void pw_tile_sized_256(const pw_tile_256 *a, pw_values values, bool minima,
@@ -321,45 +320,6 @@ PW_INLINE void pw_unpack_256(pw_dtype dtype, bool signed8, const uint8_t *brick,
     }
 }
 
-/* ---- The way out ----------------------------------------------------------------------------- */
-
-/* Lanes [0, count) of 8 as a mask; none where count is not positive. */
-PW_INLINE __m256i pw_first_256(int64_t count)
-{
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const int32_t most = count < 0 ? 0 : count > PW_QUARTER ? PW_QUARTER : (int32_t)count;
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(most), lane);
-}
-
-PW_INLINE __m256 pw_silu_256(__m256 x)
-{
-    const __m256 e = pw_exp8(_mm256_sub_ps(_mm256_setzero_ps(), x));
-    return _mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
-}
-
-/* The results c [32] of one token in a panel whose first output is `row`: `left` outputs from there
- * on are the call's. */
-PW_INLINE void pw_finish_256(const pw_call *call, int64_t token, int64_t row, int64_t left,
-                             const float *c)
-{
-    const bool fused = pw_is_fused(call);
-    float *dst = (float *)(void *)pw_token_row(&call->dst, token) + row;
-    for (int64_t i = 0; i < pw_panel_rows(call) && i < left; i += PW_QUARTER) {
-        const __m256i mask = pw_first_256(left - i);
-        __m256 y = _mm256_load_ps(c + i);
-        if (fused) y = _mm256_mul_ps(pw_silu_256(y), _mm256_load_ps(c + PW_GROUP + i));
-        if ((call->params.epilogues & PW_EPILOGUE_BIAS) != 0) {
-            const float *bias = (const float *)call->src[3].data + row + i;
-            y = _mm256_add_ps(y, _mm256_maskload_ps(bias, mask));
-        }
-        if ((call->params.epilogues & PW_EPILOGUE_ADD) != 0) {
-            const float *r = (const float *)(const void *)pw_token_row(&call->src[4], token);
-            y = _mm256_add_ps(y, _mm256_maskload_ps(r + row + i, mask));
-        }
-        _mm256_maskstore_ps(dst + i, mask, y);
-    }
-}
-
 /* ---- Sweeps ---------------------------------------------------------------------------------- */
 
 typedef void pw_unpack_fn_256(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w);
@@ -373,7 +333,7 @@ typedef struct pw_sweep_256 {
     pw_tile_fn_256 *tile;
     pw_q8x act;
     pw_tiled_scratch *scratch;
-    float *c; /* [32, PW_TOKENS] */
+    float *c;             /* [32, PW_TOKENS] */
     int64_t first, count; /* tokens */
 } pw_sweep_256;
 
@@ -403,8 +363,10 @@ static inline void pw_panel_256(const pw_sweep_256 *s, int64_t row, int64_t left
             a.token = s->first + begin;
             a.c = s->c + begin * PW_LANES;
             s->tile(&a, end - begin);
-            for (int64_t t = begin; slab == slabs - 1 && t < end; t++)
-                pw_finish_256(s->call, s->first + t, row, left, s->c + t * PW_LANES);
+            for (int64_t t = begin; slab == slabs - 1 && t < end; t++) {
+                const float *c = s->c + t * PW_LANES;
+                pw_finish(s->call, s->first + t, row, left, pw_v_load(c), pw_v_load(c + PW_GROUP));
+            }
         }
     }
 }

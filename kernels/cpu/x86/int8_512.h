@@ -1,12 +1,12 @@
-/* Bricks in 512-bit registers, a group of 16 lanes each; and the way out of an integer matmul. */
+/* Bricks in 512-bit registers, a group of 16 lanes each. */
 #ifndef PW_KERNELS_CPU_X86_INT8_512_H
 #define PW_KERNELS_CPU_X86_INT8_512_H
 
 #include <immintrin.h>
 #include <string.h>
 
+#include "kernels/cpu/x86/finish.h"
 #include "kernels/cpu/x86/int8.h"
-#include "kernels/cpu/x86/simd.h"
 
 /* ---- A block's values ------------------------------------------------------------------------ */
 
@@ -140,51 +140,6 @@ PW_INLINE __m512 pw_sum_512(const pw_slab *x, int64_t token, int64_t b)
         _mm512_add_epi32(_mm512_set1_epi32(x->exponent[at]), _mm512_set1_epi32(127 << 23));
     const __m512 sum = _mm512_cvtepi32_ps(_mm512_set1_epi32(x->sum[at]));
     return _mm512_mul_ps(sum, _mm512_castsi512_ps(power));
-}
-
-/* ---- The way out ----------------------------------------------------------------------------- */
-
-PW_INLINE __m512 pw_silu_512(__m512 x)
-{
-    const __m512 one = _mm512_set1_ps(1.0f);
-    const __m512 e = pw_exp16(_mm512_sub_ps(_mm512_setzero_ps(), x));
-    return _mm512_div_ps(x, _mm512_add_ps(one, e));
-}
-
-/* Bias and sum of 16 results of one token from output `row` on, then dst; lanes outside of `mask`
- * are not touched. */
-PW_INLINE void pw_store_512(const pw_call *call, int64_t token, int64_t row, __mmask16 mask,
-                            __m512 y)
-{
-    if ((call->params.epilogues & PW_EPILOGUE_BIAS) != 0)
-        y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, (const float *)call->src[3].data + row));
-    if ((call->params.epilogues & PW_EPILOGUE_ADD) != 0) {
-        const float *r = (const float *)(const void *)pw_token_row(&call->src[4], token);
-        y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, r + row));
-    }
-    float *dst = (float *)(void *)pw_token_row(&call->dst, token);
-    _mm512_mask_storeu_ps(dst + row, mask, y);
-}
-
-/* Lanes [0, count) of 16; none where count is not positive. */
-PW_INLINE __mmask16 pw_first_512(int64_t count)
-{
-    return count >= 16 ? 0xffff : count > 0 ? (__mmask16)((1u << count) - 1u) : 0;
-}
-
-/* The results of one token in a panel whose first output is `row`: `left` outputs from there on are
- * the call's. */
-PW_INLINE void pw_finish_512(const pw_call *call, int64_t token, int64_t row, int64_t left,
-                             __m512 c0, __m512 c1)
-{
-    if (pw_is_fused(call)) {
-        const __m512 y = _mm512_mul_ps(pw_silu_512(c0), c1);
-        pw_store_512(call, token, row, pw_first_512(left), y);
-        return;
-    }
-    pw_store_512(call, token, row, pw_first_512(left), c0);
-    if (left > PW_GROUP)
-        pw_store_512(call, token, row + PW_GROUP, pw_first_512(left - PW_GROUP), c1);
 }
 
 #endif

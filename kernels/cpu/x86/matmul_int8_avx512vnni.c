@@ -265,8 +265,8 @@ static void panel(const sweep *s, int64_t row, int64_t left)
             s->format->tile(&a, end - begin);
             for (int64_t t = begin; slab == slabs - 1 && t < end; t++) {
                 const float *c = s->c + t * PW_LANES;
-                pw_finish_512(s->call, s->first + t, row, left, _mm512_load_ps(c),
-                              _mm512_load_ps(c + PW_GROUP));
+                pw_finish(s->call, s->first + t, row, left, _mm512_load_ps(c),
+                          _mm512_load_ps(c + PW_GROUP));
             }
         }
     }

@@ -95,14 +95,10 @@ typedef struct format {
 } format;
 
 static const format formats[PW_DTYPE_COUNT] = {
-    [PW_Q4_0] = {unpack_q4_0, tile_plain},
-    [PW_Q4_1] = {unpack_q4_1, tile_minima},
-    [PW_Q5_0] = {unpack_q5_0, tile_plain},
-    [PW_Q5_1] = {unpack_q5_1, tile_minima},
-    [PW_Q8_0] = {unpack_q8_0, tile_plain},
-    [PW_Q4_K] = {unpack_q4_k, tile_minima},
-    [PW_Q5_K] = {unpack_q5_k, tile_minima},
-    [PW_Q6_K] = {unpack_q6_k, tile_halves},
+    [PW_Q4_0] = {unpack_q4_0, tile_plain},  [PW_Q4_1] = {unpack_q4_1, tile_minima},
+    [PW_Q5_0] = {unpack_q5_0, tile_plain},  [PW_Q5_1] = {unpack_q5_1, tile_minima},
+    [PW_Q8_0] = {unpack_q8_0, tile_plain},  [PW_Q4_K] = {unpack_q4_k, tile_minima},
+    [PW_Q5_K] = {unpack_q5_k, tile_minima}, [PW_Q6_K] = {unpack_q6_k, tile_halves},
 };
 
 void pw_matmul_int8_avxvnni(const pw_call *call, int64_t begin, int64_t end, void *scratch)

@@ -122,7 +122,7 @@ PW_INLINE void few(const pw_call *call, pw_dtype dtype, int64_t begin, int64_t e
             brick += bytes;
         }
         PW_UNROLL
-        for (int t = 0; t < count; t++) pw_finish_512(call, t, row, end - row, c[0][t], c[1][t]);
+        for (int t = 0; t < count; t++) pw_finish(call, t, row, end - row, c[0][t], c[1][t]);
     }
 }
 

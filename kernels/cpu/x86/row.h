@@ -30,8 +30,7 @@ static inline double pw_row_squares(const float *x, int64_t d)
     }
     const __m256d four =
         _mm256_add_pd(_mm256_add_pd(sum[0], sum[1]), _mm256_add_pd(sum[2], sum[3]));
-    const __m128d two =
-        _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
     return _mm_cvtsd_f64(two) + _mm_cvtsd_f64(_mm_unpackhi_pd(two, two));
 }
 
@@ -82,8 +81,7 @@ static inline void pw_row_cast(const pw_call *call, int64_t begin, int64_t end)
 
 PW_INLINE pw_v16 pw_row_silu(pw_v16 gate, pw_v16 up)
 {
-    const pw_v16 power = pw_v_exp(pw_v_sub(pw_v_set(0.0f), gate));
-    return pw_v_mul(pw_v_div(gate, pw_v_add(pw_v_set(1.0f), power)), up);
+    return pw_v_mul(pw_v_silu(gate), up);
 }
 
 PW_INLINE void pw_row_gate(const float *gate, const float *up, float *y, int64_t n)
@@ -180,8 +178,7 @@ static inline void pw_row_rope(const pw_call *call, int64_t begin, int64_t end)
             pw_row_turn_far(x, turn, y, turned / 2);
         else
             pw_row_turn_near(x, turn, y, turned);
-        if (y != x && d > turned)
-            memcpy(y + turned, x + turned, (size_t)(d - turned) * sizeof *y);
+        if (y != x && d > turned) memcpy(y + turned, x + turned, (size_t)(d - turned) * sizeof *y);
     }
 }
 

@@ -111,6 +111,20 @@ PW_INLINE pw_v16 pw_v_join(__m256 low, __m256 high)
     return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
 }
 
+/* Sixteen f16 at `from`. */
+PW_INLINE pw_v16 pw_v_halves(const void *from)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from));
+}
+
+/* Sixteen pairs of bf16 at `from`: the first and the second of each. */
+PW_INLINE void pw_v_pairs(const void *from, pw_v16 *first, pw_v16 *second)
+{
+    const __m512i pairs = _mm512_loadu_si512(from);
+    *first = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+    *second = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-65536)));
+}
+
 #else
 
 typedef struct pw_v16 {
@@ -176,8 +190,7 @@ PW_INLINE pw_v16 pw_v_div(pw_v16 a, pw_v16 b)
 /* a b + c. */
 PW_INLINE pw_v16 pw_v_fma(pw_v16 a, pw_v16 b, pw_v16 c)
 {
-    return (pw_v16){_mm256_fmadd_ps(a.low, b.low, c.low),
-                    _mm256_fmadd_ps(a.high, b.high, c.high)};
+    return (pw_v16){_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
 }
 
 /* The greater of each pair; b where one of them is not a number. */
@@ -234,7 +247,33 @@ PW_INLINE pw_v16 pw_v_join(__m256 low, __m256 high)
     return (pw_v16){low, high};
 }
 
+/* Sixteen f16 at `from`. */
+PW_INLINE pw_v16 pw_v_halves(const void *from)
+{
+    const __m128i *at = (const __m128i *)from;
+    return (pw_v16){_mm256_cvtph_ps(_mm_loadu_si128(at)), _mm256_cvtph_ps(_mm_loadu_si128(at + 1))};
+}
+
+/* Sixteen pairs of bf16 at `from`: the first and the second of each. */
+PW_INLINE void pw_v_pairs(const void *from, pw_v16 *first, pw_v16 *second)
+{
+    const __m256i *at = (const __m256i *)from;
+    const __m256i low = _mm256_loadu_si256(at), high = _mm256_loadu_si256(at + 1);
+    const __m256i upper = _mm256_set1_epi32(-65536);
+    *first = (pw_v16){_mm256_castsi256_ps(_mm256_slli_epi32(low, 16)),
+                      _mm256_castsi256_ps(_mm256_slli_epi32(high, 16))};
+    *second = (pw_v16){_mm256_castsi256_ps(_mm256_and_si256(low, upper)),
+                       _mm256_castsi256_ps(_mm256_and_si256(high, upper))};
+}
+
 #endif
+
+/* x / (1 + exp(-x)). */
+PW_INLINE pw_v16 pw_v_silu(pw_v16 x)
+{
+    const pw_v16 power = pw_v_exp(pw_v_sub(pw_v_set(0.0f), x));
+    return pw_v_div(x, pw_v_add(pw_v_set(1.0f), power));
+}
 
 /* The sum of all lanes, halves added to halves. */
 PW_INLINE float pw_v_sum(pw_v16 v)

@@ -19,7 +19,20 @@ size_t pw_matmul_int8_scratch(const pw_call *shape);
 
 /* ---- MATMUL, bf16 products ---- */
 
+/* Weights in pw_brick_bf16, activations B16X. One sum a lane and token over pairs of k, in order. */
+pw_cpu_fn pw_matmul_bf16_avx512bf16;
+
+/* Bytes of scratch. */
+size_t pw_matmul_bf16_scratch(const pw_call *shape);
+
 /* ---- MATMUL, f32 products ---- */
+
+/* Weights in pw_brick_f32, _f16 or _bf16, as src[0].dtype says, activations f32: c = fma(w, x, c) over
+ * k in order, from 0. Both widths give the same bits. */
+pw_cpu_fn pw_matmul_f32_avx2, pw_matmul_f32_avx512;
+
+/* Bytes of scratch of both. */
+size_t pw_matmul_f32_scratch(const pw_call *shape);
 
 /* ---- ATTENTION and KV_STORE ---- */
 

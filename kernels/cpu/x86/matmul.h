@@ -1,0 +1,39 @@
+/* What the matmul rows of every format and ISA share: panels, outputs, fetching ahead. */
+#ifndef PW_KERNELS_CPU_X86_MATMUL_H
+#define PW_KERNELS_CPU_X86_MATMUL_H
+
+#include "kernels/cpu/pack.h"
+#include "pw/attr.h"
+
+/* Tokens of a sweep over a panel at most. */
+enum { PW_TOKENS = 512 };
+
+/* Row `i` of a tensor, without divisions where it has two dimensions. */
+static inline char *pw_token_row(const pw_tensor *t, int64_t i)
+{
+    return t->n[2] == 1 ? (char *)t->data + i * t->stride[1] : pw_row(t, i);
+}
+
+static inline bool pw_is_fused(const pw_call *call)
+{
+    return (call->params.epilogues & PW_EPILOGUE_GLU) != 0;
+}
+
+/* Outputs of a panel. */
+static inline int64_t pw_panel_rows(const pw_call *call)
+{
+    return pw_is_fused(call) ? PW_GROUP : PW_LANES;
+}
+
+/* Asks for memory that is wanted soon, or beside the work of several tiles. */
+static inline void pw_fetch(const uint8_t *from, int64_t bytes)
+{
+    for (int64_t at = 0; at < bytes; at += PW_LINE) __builtin_prefetch(from + at, 0, 3);
+}
+
+static inline void pw_fetch_later(const uint8_t *from, int64_t bytes)
+{
+    for (int64_t at = 0; at < bytes; at += PW_LINE) __builtin_prefetch(from + at, 0, 2);
+}
+
+#endif

@@ -1,0 +1,270 @@
+/* Matmul in f32 products over panels of F32, F16 or BF16, on sixteen lanes: the same bits in AVX2 and
+ * AVX-512. One to three tokens stream the panels straight into registers. More run in tiles over a
+ * slab of k that is in the first cache: weights that are not f32 are decoded into scratch, and so are
+ * a tile's activations copied, once for several panels, for their rows lie too far apart.
+ * PW_F32_TOKENS and PW_F32_GROUPS, set before this is included, are the tokens and the groups of
+ * sixteen lanes that a register tile has. */
+#ifndef PW_KERNELS_CPU_X86_MATMUL_F32_H
+#define PW_KERNELS_CPU_X86_MATMUL_F32_H
+
+#include <assert.h>
+#include <string.h>
+
+#include "kernels/cpu/x86/finish.h"
+#include "kernels/cpu/x86/float.h"
+
+enum {
+    PW_F32_FEW = 3,
+    PW_F32_STEPS = 16,   /* values of k between bursts of fetching ahead */
+    PW_F32_AHEAD = 4096, /* bytes */
+};
+
+/* Bytes of `k` values of all lanes of a panel. */
+PW_INLINE int64_t pw_f32_bytes(pw_dtype dtype, int64_t k)
+{
+    if (dtype == PW_F32) return k * PW_LANES * 4;
+    return dtype == PW_F16 ? k * PW_LANES * 2 : (k + 1) / 2 * PW_LANES * 4;
+}
+
+/* Values i and i + 1 (i even) of one group of lanes; the second counts only if i + 1 < k. */
+PW_INLINE void pw_f32_two(pw_dtype dtype, const uint8_t *panel, int64_t i, int group, pw_v16 w[2])
+{
+    if (dtype == PW_BF16) {
+        pw_v_pairs(panel + (i / 2 * PW_LANES + group * PW_GROUP) * 4, &w[0], &w[1]);
+    } else if (dtype == PW_F16) {
+        const uint8_t *at = panel + (i * PW_LANES + group * PW_GROUP) * 2;
+        w[0] = pw_v_halves(at);
+        w[1] = pw_v_halves(at + PW_LANES * 2);
+    } else {
+        const float *at = (const float *)(const void *)panel + i * PW_LANES + group * PW_GROUP;
+        w[0] = pw_v_load(at);
+        w[1] = pw_v_load(at + PW_LANES);
+    }
+}
+
+/* ---- Few tokens ------------------------------------------------------------------------------ */
+
+/* One panel times `count` tokens. */
+PW_INLINE void pw_f32_stream(pw_dtype dtype, const uint8_t *panel, const float *const *x, int64_t k,
+                             const int count, pw_v16 c[2][PW_F32_FEW])
+{
+    PW_UNROLL
+    for (int t = 0; t < count; t++) c[0][t] = c[1][t] = pw_v_set(0.0f);
+    for (int64_t i = 0; i + 2 <= k; i += 2) {
+        if (i % PW_F32_STEPS == 0)
+            pw_fetch(panel + pw_f32_bytes(dtype, i) + PW_F32_AHEAD,
+                     pw_f32_bytes(dtype, PW_F32_STEPS));
+        PW_UNROLL
+        for (int g = 0; g < 2; g++) {
+            pw_v16 w[2];
+            pw_f32_two(dtype, panel, i, g, w);
+            PW_UNROLL
+            for (int t = 0; t < count; t++) {
+                c[g][t] = pw_v_fma(w[0], pw_v_set(x[t][i]), c[g][t]);
+                c[g][t] = pw_v_fma(w[1], pw_v_set(x[t][i + 1]), c[g][t]);
+            }
+        }
+    }
+    if (k % 2 == 0) return;
+    PW_UNROLL
+    for (int g = 0; g < 2; g++) {
+        const int64_t at = (k - 1) * PW_LANES + g * PW_GROUP;
+        pw_v16 w[2];
+        if (dtype == PW_F32) w[0] = pw_v_load((const float *)(const void *)panel + at);
+        if (dtype == PW_F16) w[0] = pw_v_halves(panel + at * 2);
+        if (dtype == PW_BF16) pw_f32_two(dtype, panel, k - 1, g, w);
+        PW_UNROLL
+        for (int t = 0; t < count; t++) c[g][t] = pw_v_fma(w[0], pw_v_set(x[t][k - 1]), c[g][t]);
+    }
+}
+
+PW_INLINE void pw_f32_few(pw_dtype dtype, const pw_call *call, int64_t begin, int64_t end,
+                          const int count)
+{
+    const int64_t k = call->src[0].n[0], rows = pw_panel_rows(call), bytes = pw_f32_bytes(dtype, k);
+    const uint8_t *panel = (const uint8_t *)call->src[0].data + begin / rows * bytes;
+    const float *x[PW_F32_FEW];
+    for (int t = 0; t < count; t++)
+        x[t] = (const float *)(const void *)pw_token_row(&call->src[1], t);
+    for (int64_t row = begin; row < end; row += rows, panel += bytes) {
+        pw_v16 c[2][PW_F32_FEW];
+        pw_f32_stream(dtype, panel, x, k, count, c);
+        PW_UNROLL
+        for (int t = 0; t < count; t++) pw_finish(call, t, row, end - row, c[0][t], c[1][t]);
+    }
+}
+
+PW_INLINE void pw_f32_few_sized(pw_dtype dtype, const pw_call *call, int64_t begin, int64_t end)
+{
+    switch (pw_rows(&call->src[1])) {
+    case 1: pw_f32_few(dtype, call, begin, end, 1); break;
+    case 2: pw_f32_few(dtype, call, begin, end, 2); break;
+    default: pw_f32_few(dtype, call, begin, end, 3); break;
+    }
+}
+
+/* ---- Tiles ----------------------------------------------------------------------------------- */
+
+/* `count` tokens x groups x 16 lanes over ks values: w [32, ks], x [slab, count], c [32, count], which
+ * begins at zero where `start`. Both FMA ports bind: 2 loads and `count` broadcasts serve 2 `count`
+ * FMA. */
+PW_INLINE void pw_f32_tile(const float *w, const float *x, int64_t ks, float *c, bool start,
+                           const int count)
+{
+    pw_v16 s[PW_F32_TOKENS][PW_F32_GROUPS];
+    PW_UNROLL
+    for (int t = 0; t < count; t++) {
+        PW_UNROLL
+        for (int g = 0; g < PW_F32_GROUPS; g++)
+            s[t][g] = start ? pw_v_set(0.0f) : pw_v_load(c + t * PW_LANES + g * PW_GROUP);
+    }
+    for (int64_t i = 0; i < ks; i++, w += PW_LANES, x++) {
+        pw_v16 a[PW_F32_GROUPS];
+        PW_UNROLL
+        for (int g = 0; g < PW_F32_GROUPS; g++) a[g] = pw_v_load(w + g * PW_GROUP);
+        PW_UNROLL
+        for (int t = 0; t < count; t++) {
+            const pw_v16 value = pw_v_set(x[t * PW_F32_SLAB]);
+            PW_UNROLL
+            for (int g = 0; g < PW_F32_GROUPS; g++) s[t][g] = pw_v_fma(a[g], value, s[t][g]);
+        }
+    }
+    PW_UNROLL
+    for (int t = 0; t < count; t++) {
+        PW_UNROLL
+        for (int g = 0; g < PW_F32_GROUPS; g++)
+            pw_v_store(c + t * PW_LANES + g * PW_GROUP, s[t][g]);
+    }
+}
+
+static void pw_f32_tile_sized(const float *w, const float *x, int64_t ks, float *c, bool start,
+                              int64_t count)
+{
+    for (int g = 0; g < 2; g += PW_F32_GROUPS, w += PW_GROUP, c += PW_GROUP) {
+        switch (count) {
+        case 1: pw_f32_tile(w, x, ks, c, start, 1); break;
+        case 2: pw_f32_tile(w, x, ks, c, start, 2); break;
+        case 3: pw_f32_tile(w, x, ks, c, start, 3); break;
+        case 4: pw_f32_tile(w, x, ks, c, start, 4); break;
+        case 5: pw_f32_tile(w, x, ks, c, start, 5); break;
+        case 6: pw_f32_tile(w, x, ks, c, start, 6); break;
+#if PW_F32_TOKENS > 6
+        case 7: pw_f32_tile(w, x, ks, c, start, 7); break;
+        case 8: pw_f32_tile(w, x, ks, c, start, 8); break;
+        case 9: pw_f32_tile(w, x, ks, c, start, 9); break;
+        case 10: pw_f32_tile(w, x, ks, c, start, 10); break;
+        case 11: pw_f32_tile(w, x, ks, c, start, 11); break;
+        default: pw_f32_tile(w, x, ks, c, start, 12); break;
+#endif
+        }
+    }
+}
+
+/* ks values of all lanes, from the even value `first` on, to f32 [32, ks]. */
+static inline void pw_f32_decode(pw_dtype dtype, const uint8_t *panel, int64_t ks, float *to)
+{
+    for (int64_t i = 0; i < ks; i += 2, to += 2 * PW_LANES) {
+        const bool both = i + 1 < ks;
+        PW_UNROLL
+        for (int g = 0; g < 2; g++) {
+            pw_v16 w[2];
+            if (dtype == PW_BF16)
+                pw_f32_two(PW_BF16, panel, i, g, w);
+            else if (both)
+                pw_f32_two(PW_F16, panel, i, g, w);
+            else
+                w[0] = pw_v_halves(panel + (i * PW_LANES + g * PW_GROUP) * 2);
+            pw_v_store(to + g * PW_GROUP, w[0]);
+            if (both) pw_v_store(to + PW_LANES + g * PW_GROUP, w[1]);
+        }
+    }
+}
+
+/* Some panels and some tokens. */
+typedef struct pw_f32_sweep {
+    const pw_call *call;
+    pw_dtype dtype;
+    pw_f32_scratch *scratch;
+    float *c;             /* [32, tokens] a panel */
+    int64_t row, left;    /* first output, outputs from there on */
+    int64_t panels;       /* at most PW_F32_PANELS */
+    int64_t first, count; /* tokens */
+} pw_f32_sweep;
+
+/* Values [at, at + ks) of `count` tokens to [slab, count]. */
+static inline void pw_f32_gather(const pw_f32_sweep *s, int64_t token, int64_t count, int64_t at,
+                                 int64_t ks)
+{
+    for (int64_t t = 0; t < count; t++) {
+        const float *row =
+            (const float *)(const void *)pw_token_row(&s->call->src[1], s->first + token + t);
+        memcpy(s->scratch->x + t * PW_F32_SLAB, row + at, (size_t)ks * sizeof *row);
+    }
+}
+
+/* One slab of k, from value `at` on. */
+static inline void pw_f32_slab(const pw_f32_sweep *s, int64_t at, int64_t ks, bool last)
+{
+    const int64_t k = s->call->src[0].n[0], rows = pw_panel_rows(s->call);
+    const int64_t bytes = pw_f32_bytes(s->dtype, k), slab = pw_f32_bytes(s->dtype, ks);
+    const uint8_t *panel =
+        (const uint8_t *)s->call->src[0].data + s->row / rows * bytes + pw_f32_bytes(s->dtype, at);
+    const float *w[PW_F32_PANELS];
+    for (int64_t p = 0; p < s->panels; p++, panel += bytes) {
+        pw_fetch_later(panel + slab, slab);
+        w[p] = (const float *)(const void *)panel;
+        if (s->dtype == PW_F32) continue;
+        pw_f32_decode(s->dtype, panel, ks, s->scratch->w[p]);
+        w[p] = s->scratch->w[p];
+    }
+    /* Tiles of even size. */
+    const int64_t tiles = (s->count + PW_F32_TOKENS - 1) / PW_F32_TOKENS;
+    const int64_t even = s->count / tiles, more = s->count % tiles;
+    for (int64_t i = 0; i < tiles; i++) {
+        const int64_t begin = i * even + pw_min(i, more), count = even + (i < more);
+        pw_f32_gather(s, begin, count, at, ks);
+        for (int64_t p = 0; p < s->panels; p++) {
+            float *c = s->c + (p * s->count + begin) * PW_LANES;
+            pw_f32_tile_sized(w[p], s->scratch->x, ks, c, at == 0, count);
+            for (int64_t t = 0; last && t < count; t++, c += PW_LANES)
+                pw_finish(s->call, s->first + begin + t, s->row + p * rows, s->left - p * rows,
+                          pw_v_load(c), pw_v_load(c + PW_GROUP));
+        }
+    }
+}
+
+static inline void pw_f32_sweep_run(const pw_f32_sweep *s)
+{
+    const int64_t k = s->call->src[0].n[0];
+    for (int64_t at = 0; at < k; at += PW_F32_SLAB) {
+        const int64_t ks = pw_min(k - at, PW_F32_SLAB);
+        pw_f32_slab(s, at, ks, at + ks == k);
+    }
+}
+
+/* ---- Calls ----------------------------------------------------------------------------------- */
+
+static inline void pw_f32_matmul(const pw_call *call, int64_t begin, int64_t end, void *scratch)
+{
+    const int64_t n = pw_rows(&call->src[1]), rows = pw_panel_rows(call);
+    const pw_dtype dtype = call->src[0].dtype;
+    assert(begin % rows == 0);
+    if (n <= PW_F32_FEW) {
+        if (dtype == PW_F32) pw_f32_few_sized(PW_F32, call, begin, end);
+        if (dtype == PW_F16) pw_f32_few_sized(PW_F16, call, begin, end);
+        if (dtype == PW_BF16) pw_f32_few_sized(PW_BF16, call, begin, end);
+        return;
+    }
+    pw_f32_sweep s = {.call = call, .dtype = dtype, .scratch = scratch};
+    s.c = (float *)(void *)(s.scratch + 1);
+    for (s.row = begin; s.row < end; s.row += s.panels * rows) {
+        s.left = end - s.row;
+        s.panels = pw_min((s.left + rows - 1) / rows, PW_F32_PANELS);
+        for (s.first = 0; s.first < n; s.first += PW_TOKENS) {
+            s.count = pw_min(n - s.first, PW_TOKENS);
+            pw_f32_sweep_run(&s);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,11 @@
+/* Six tokens by 1 x 16 lanes: twelve sums in sixteen registers. */
+#define PW_F32_TOKENS 6
+#define PW_F32_GROUPS 1
+#include "kernels/cpu/x86/matmul_f32.h"
+
+#include "kernels/cpu/x86/x86.h"
+
+void pw_matmul_f32_avx2(const pw_call *call, int64_t begin, int64_t end, void *scratch)
+{
+    pw_f32_matmul(call, begin, end, scratch);
+}
