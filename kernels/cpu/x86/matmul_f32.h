@@ -1,7 +1,8 @@
-/* Matmul in f32 products over panels of F32, F16 or BF16, on sixteen lanes: the same bits in AVX2 and
- * AVX-512. One to three tokens stream the panels straight into registers. More run in tiles over a
- * slab of k that is in the first cache: weights that are not f32 are decoded into scratch, and so are
- * a tile's activations copied, once for several panels, for their rows lie too far apart.
+/* Matmul in f32 products over panels of floats and over bricks, on sixteen lanes: the same bits in
+ * AVX2 and AVX-512. One to three tokens stream floats straight into registers. All else runs in tiles
+ * over a slab of k that is in the first cache: weights that are not f32 are decoded into scratch, to
+ * the bits of pw_dequantize, and a tile's activations are copied, once for several panels, for their
+ * rows lie too far apart.
  * PW_F32_TOKENS and PW_F32_GROUPS, set before this is included, are the tokens and the groups of
  * sixteen lanes that a register tile has. */
 #ifndef PW_KERNELS_CPU_X86_MATMUL_F32_H
@@ -12,6 +13,7 @@
 
 #include "kernels/cpu/x86/finish.h"
 #include "kernels/cpu/x86/float.h"
+#include "kernels/cpu/x86/int8_256.h"
 
 enum {
     PW_F32_FEW = 3,
@@ -23,7 +25,9 @@ enum {
 PW_INLINE int64_t pw_f32_bytes(pw_dtype dtype, int64_t k)
 {
     if (dtype == PW_F32) return k * PW_LANES * 4;
-    return dtype == PW_F16 ? k * PW_LANES * 2 : (k + 1) / 2 * PW_LANES * 4;
+    if (dtype == PW_F16) return k * PW_LANES * 2;
+    if (dtype == PW_BF16) return (k + 1) / 2 * PW_LANES * 4;
+    return pw_panel_bytes(dtype, k);
 }
 
 /* Values i and i + 1 (i even) of one group of lanes; the second counts only if i + 1 < k. */
@@ -160,24 +164,67 @@ static void pw_f32_tile_sized(const float *w, const float *x, int64_t ks, float 
     }
 }
 
-/* ks values of all lanes, from the even value `first` on, to f32 [32, ks]. */
-static inline void pw_f32_decode(pw_dtype dtype, const uint8_t *panel, int64_t ks, float *to)
+/* ks values of all lanes of F16 or BF16 to f32 [32, ks]. */
+PW_INLINE void pw_f32_of_floats(pw_dtype dtype, const uint8_t *panel, int64_t ks, float *to)
 {
     for (int64_t i = 0; i < ks; i += 2, to += 2 * PW_LANES) {
         const bool both = i + 1 < ks;
         PW_UNROLL
         for (int g = 0; g < 2; g++) {
             pw_v16 w[2];
-            if (dtype == PW_BF16)
-                pw_f32_two(PW_BF16, panel, i, g, w);
-            else if (both)
-                pw_f32_two(PW_F16, panel, i, g, w);
+            if (dtype == PW_BF16 || both)
+                pw_f32_two(dtype, panel, i, g, w);
             else
                 w[0] = pw_v_halves(panel + (i * PW_LANES + g * PW_GROUP) * 2);
             pw_v_store(to + g * PW_GROUP, w[0]);
             if (both) pw_v_store(to + PW_LANES + g * PW_GROUP, w[1]);
         }
     }
+}
+
+/* A brick of ks values to f32 [32, ks]: scale (q - offset) - minimum, in which only the last step
+ * rounds. */
+PW_INLINE void pw_f32_of_brick(pw_dtype dtype, const uint8_t *brick, int64_t ks,
+                               pw_tiled_scratch *scratch, float *to)
+{
+    const pw_brick *size = &pw_bricks[dtype];
+    const int64_t nb = ks / PW_BLOCK;
+    const pw_v16 offset = pw_v_set(
+        size->offset_log2 < 0 || dtype == PW_Q6_K ? 0.0f : (float)(1 << size->offset_log2));
+    pw_bytes b;
+    pw_unpack_256(dtype, false, brick, nb, scratch, &b);
+    for (int64_t i = 0; i < nb * 8 * 2; i++) { /* block, k-step, group */
+        const int64_t lane = i % 2 * PW_GROUP, block = i / 16;
+        const int64_t scale = size->halves ? 2 * block + i / 8 % 2 : block;
+        const pw_v16 d = pw_v_load(b.scale + scale * PW_LANES + lane);
+        const pw_v16 m =
+            size->minima ? pw_v_load(b.minimum + block * PW_LANES + lane) : pw_v_set(0.0f);
+        pw_v16 q[4];
+        pw_v_bytes(b.values + i * PW_LINE, dtype == PW_Q6_K, q);
+        PW_UNROLL
+        for (int c = 0; c < 4; c++) {
+            const pw_v16 value = pw_v_sub(q[c], offset);
+            const pw_v16 w =
+                size->minima ? pw_v_fma(d, value, pw_v_sub(pw_v_set(0.0f), m)) : pw_v_mul(d, value);
+            pw_v_store(to + (i / 2 * 4 + c) * PW_LANES + lane, w);
+        }
+    }
+}
+
+/* ks values of all lanes of a panel to f32 [32, ks]. */
+static void pw_f32_decode(pw_dtype dtype, const uint8_t *panel, int64_t ks,
+                          pw_tiled_scratch *scratch, float *to)
+{
+    if (dtype == PW_F16) pw_f32_of_floats(PW_F16, panel, ks, to);
+    if (dtype == PW_BF16) pw_f32_of_floats(PW_BF16, panel, ks, to);
+    if (dtype == PW_Q4_0) pw_f32_of_brick(PW_Q4_0, panel, ks, scratch, to);
+    if (dtype == PW_Q4_1) pw_f32_of_brick(PW_Q4_1, panel, ks, scratch, to);
+    if (dtype == PW_Q5_0) pw_f32_of_brick(PW_Q5_0, panel, ks, scratch, to);
+    if (dtype == PW_Q5_1) pw_f32_of_brick(PW_Q5_1, panel, ks, scratch, to);
+    if (dtype == PW_Q8_0) pw_f32_of_brick(PW_Q8_0, panel, ks, scratch, to);
+    if (dtype == PW_Q4_K) pw_f32_of_brick(PW_Q4_K, panel, ks, scratch, to);
+    if (dtype == PW_Q5_K) pw_f32_of_brick(PW_Q5_K, panel, ks, scratch, to);
+    if (dtype == PW_Q6_K) pw_f32_of_brick(PW_Q6_K, panel, ks, scratch, to);
 }
 
 /* Some panels and some tokens. */
@@ -214,7 +261,7 @@ static inline void pw_f32_slab(const pw_f32_sweep *s, int64_t at, int64_t ks, bo
         pw_fetch_later(panel + slab, slab);
         w[p] = (const float *)(const void *)panel;
         if (s->dtype == PW_F32) continue;
-        pw_f32_decode(s->dtype, panel, ks, s->scratch->w[p]);
+        pw_f32_decode(s->dtype, panel, ks, &s->scratch->brick, s->scratch->w[p]);
         w[p] = s->scratch->w[p];
     }
     /* Tiles of even size. */
@@ -249,7 +296,7 @@ static inline void pw_f32_matmul(const pw_call *call, int64_t begin, int64_t end
     const int64_t n = pw_rows(&call->src[1]), rows = pw_panel_rows(call);
     const pw_dtype dtype = call->src[0].dtype;
     assert(begin % rows == 0);
-    if (n <= PW_F32_FEW) {
+    if (n <= PW_F32_FEW && pw_bricks[dtype].values == 0) {
         if (dtype == PW_F32) pw_f32_few_sized(PW_F32, call, begin, end);
         if (dtype == PW_F16) pw_f32_few_sized(PW_F16, call, begin, end);
         if (dtype == PW_BF16) pw_f32_few_sized(PW_BF16, call, begin, end);

@@ -3,6 +3,7 @@
 #ifndef PW_KERNELS_CPU_X86_V16_H
 #define PW_KERNELS_CPU_X86_V16_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernels/cpu/x86/simd.h"
@@ -123,6 +124,18 @@ PW_INLINE void pw_v_pairs(const void *from, pw_v16 *first, pw_v16 *second)
     const __m512i pairs = _mm512_loadu_si512(from);
     *first = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
     *second = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-65536)));
+}
+
+/* Sixteen times four bytes at `from`, aligned, signed or not: byte c of each to out[c]. */
+PW_INLINE void pw_v_bytes(const void *from, bool is_signed, pw_v16 out[4])
+{
+    const __m512i line = _mm512_load_si512(from);
+    PW_UNROLL
+    for (int c = 0; c < 4; c++) {
+        const __m512i top = _mm512_sllv_epi32(line, _mm512_set1_epi32(24 - 8 * c));
+        out[c] =
+            _mm512_cvtepi32_ps(is_signed ? _mm512_srai_epi32(top, 24) : _mm512_srli_epi32(top, 24));
+    }
 }
 
 #else
@@ -264,6 +277,23 @@ PW_INLINE void pw_v_pairs(const void *from, pw_v16 *first, pw_v16 *second)
                       _mm256_castsi256_ps(_mm256_slli_epi32(high, 16))};
     *second = (pw_v16){_mm256_castsi256_ps(_mm256_and_si256(low, upper)),
                        _mm256_castsi256_ps(_mm256_and_si256(high, upper))};
+}
+
+/* One half of pw_v_bytes. */
+PW_INLINE __m256 pw_v_byte_half(__m256i line, int c, bool is_signed)
+{
+    const __m256i top = _mm256_sllv_epi32(line, _mm256_set1_epi32(24 - 8 * c));
+    return _mm256_cvtepi32_ps(is_signed ? _mm256_srai_epi32(top, 24) : _mm256_srli_epi32(top, 24));
+}
+
+/* Sixteen times four bytes at `from`, aligned, signed or not: byte c of each to out[c]. */
+PW_INLINE void pw_v_bytes(const void *from, bool is_signed, pw_v16 out[4])
+{
+    const __m256i low = _mm256_load_si256((const __m256i *)from);
+    const __m256i high = _mm256_load_si256((const __m256i *)from + 1);
+    PW_UNROLL
+    for (int c = 0; c < 4; c++)
+        out[c] = (pw_v16){pw_v_byte_half(low, c, is_signed), pw_v_byte_half(high, c, is_signed)};
 }
 
 #endif

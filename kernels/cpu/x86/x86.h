@@ -27,8 +27,8 @@ size_t pw_matmul_bf16_scratch(const pw_call *shape);
 
 /* ---- MATMUL, f32 products ---- */
 
-/* Weights in pw_brick_f32, _f16 or _bf16, as src[0].dtype says, activations f32: c = fma(w, x, c) over
- * k in order, from 0. Both widths give the same bits. */
+/* Weights in the panels or bricks of the format that src[0].dtype says, activations f32:
+ * c = fma(w, x, c) over k in order, from 0. Both widths give the same bits. */
 pw_cpu_fn pw_matmul_f32_avx2, pw_matmul_f32_avx512;
 
 /* Bytes of scratch of both. */
