@@ -89,7 +89,7 @@ static size_t character(const unsigned char *text, size_t left)
 /* The escaped form of one byte below 0x80; returns its length. */
 static size_t escape(unsigned char c, char form[6])
 {
-    static const char digits[] = "0123456789abcdef";
+    static const char digits[] = "0123456789abcdef", prefix[4] = {'\\', 'u', '0', '0'};
     static const char shorts[][2] = {{'"', '"'},  {'\\', '\\'}, {'\n', 'n'}, {'\r', 'r'},
                                      {'\t', 't'}, {'\b', 'b'},  {'\f', 'f'}};
 
@@ -103,7 +103,7 @@ static size_t escape(unsigned char c, char form[6])
         form[0] = (char)c;
         return 1;
     }
-    memcpy(form, "\\u00", 4);
+    memcpy(form, prefix, sizeof prefix);
     form[4] = digits[c >> 4];
     form[5] = digits[c & 15];
     return 6;

@@ -16,7 +16,10 @@ typedef struct pw_template pw_template;
 
 /* What a rendering starts from. Zero-initialise; all pointers are borrowed during the call. */
 typedef struct pw_template_input {
-    const pewter_message *list; /* the messages, if `messages` is NULL */
+    /* The messages, if `messages` is NULL. In both, a role that is one of the usual words (system, user,
+     * assistant, tool, ...) is trusted, as templates build control tokens from it; all else is the
+     * user's. */
+    const pewter_message *list;
     size_t n_list;
     const char *messages; /* the messages as a JSON array of objects; the user's */
     size_t messages_bytes;

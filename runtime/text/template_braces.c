@@ -162,7 +162,7 @@ static pewter_status put_value(pw_tpl_vm *vm, pw_tpl_buffer *buffer, const pw_tp
                                const pw_tpl_string *spec)
 {
     if (spec->bytes == 0) return pw_tpl_write(vm, buffer, value);
-    pw_tpl_layout layout;
+    pw_tpl_layout layout = {0};
     PW_TRY(read_layout(vm, spec, &layout));
     if (value->kind == PW_TPL_UNDEFINED) return pw_tpl_fail(vm, "%s", value->as.why);
     if (value->kind < PW_TPL_BOOL || value->kind > PW_TPL_STRING)
@@ -201,7 +201,7 @@ static pewter_status put_field(pw_tpl_vm *vm, source *from, const pw_tpl_string 
         if (text[name] == '[') index = true;
         if (text[name] == ']') index = false;
     }
-    pw_tpl_value value, inner, spec;
+    pw_tpl_value value = pw_tpl_none(), inner, spec;
     PW_TRY(field_value(vm, from, text, name, &value));
     if (name < bytes && text[name] == '!') {
         const bool ends = name + 2 == bytes || (name + 2 < bytes && text[name + 2] == ':');

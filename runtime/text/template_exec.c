@@ -238,11 +238,13 @@ pewter_status pw_tpl_loop_attribute(pw_tpl_vm *vm, pw_tpl_loop *loop, const pw_t
     return PEWTER_OK;
 }
 
-/* Runs the loop's body for each item. */
+/* Runs the loop's body for each item. As in Jinja, else follows where no item's body came to its end:
+ * also where each was left by break or continue. */
 static pewter_status run_loop(pw_tpl_vm *vm, pw_tpl_loop *loop)
 {
     const pw_tpl_node *node = loop->node;
     pw_tpl_scope *scope = NULL, *const before = vm->scope;
+    bool whole = false;
     const pw_tpl_value self = {.kind = PW_TPL_LOOP, .as.loop = loop};
     for (;;) {
         PW_TRY(peek(vm, loop));
@@ -260,10 +262,11 @@ static pewter_status run_loop(pw_tpl_vm *vm, pw_tpl_loop *loop)
         PW_TRY(pw_tpl_exec(vm, node->list));
         vm->scope = before;
         const bool ended = vm->flow == PW_TPL_BREAK;
+        whole = whole || vm->flow == PW_TPL_NEXT;
         vm->flow = PW_TPL_NEXT;
         if (ended) break;
     }
-    if (loop->index == 0) return exec_inner(vm, node->other, loop->scope);
+    if (!whole) return exec_inner(vm, node->other, loop->scope);
     return PEWTER_OK;
 }
 

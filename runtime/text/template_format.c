@@ -114,7 +114,8 @@ static pewter_status put_fill(pw_tpl_vm *vm, pw_tpl_buffer *buffer, const pw_tpl
     const char *fill = layout->fill_bytes > 0 ? layout->fill : " ";
     const size_t bytes = layout->fill_bytes > 0 ? layout->fill_bytes : 1;
     PW_TRY(pw_tpl_spend(vm, count / 8));
-    for (size_t i = 0; i < count; i++) PW_TRY(pw_tpl_put(vm, buffer, fill, bytes, layout->fill_user));
+    for (size_t i = 0; i < count; i++)
+        PW_TRY(pw_tpl_put(vm, buffer, fill, bytes, layout->fill_user));
     return PEWTER_OK;
 }
 

@@ -82,8 +82,8 @@ static pewter_status call_namespace(pw_tpl_vm *vm, const pw_tpl_value *self,
                                     const pw_tpl_args *args, pw_tpl_value *out)
 {
     (void)self;
-    pw_tpl_value *keys, *values;
-    size_t count;
+    pw_tpl_value *keys = NULL, *values = NULL;
+    size_t count = 0;
     pw_tpl_space *space;
     PW_TRY(collect(vm, args, &keys, &values, &count));
     PW_TRY(pw_tpl_take(vm, 1, sizeof *space, &space));

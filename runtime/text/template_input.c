@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "pw/status.h"
-#include "runtime/text/json.h"
 #include "runtime/text/template_eval.h"
 
 /* Of a text of a message, which may be missing. */

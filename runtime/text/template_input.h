@@ -3,8 +3,7 @@
 #ifndef PW_RUNTIME_TEXT_TEMPLATE_INPUT_H
 #define PW_RUNTIME_TEXT_TEMPLATE_INPUT_H
 
-#include <jansson.h>
-
+#include "runtime/text/json.h"
 #include "runtime/text/template.h"
 #include "runtime/text/template_value.h"
 

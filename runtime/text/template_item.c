@@ -46,7 +46,7 @@ static pewter_status macro_attribute(pw_tpl_vm *vm, const pw_tpl_macro *macro,
     if (!*found) return PEWTER_OK;
     size_t count = 0;
     for (const pw_tpl_node *at = node->a; at != NULL; at = at->next) count++;
-    PW_TRY(pw_tpl_seq_new(vm, PW_TPL_LIST, count, out));
+    PW_TRY(pw_tpl_seq_new(vm, PW_TPL_TUPLE, count, out));
     count = 0;
     for (const pw_tpl_node *at = node->a; at != NULL; at = at->next)
         PW_TRY(
@@ -64,7 +64,9 @@ static const pw_tpl_builtin *method(const pw_tpl_value *object, const pw_tpl_str
     } else if (object->kind == PW_TPL_DICT) {
         found = pw_tpl_find(pw_tpl_dict_methods, name->text, name->bytes);
     } else if (object->kind == PW_TPL_SEQ && object->as.seq->flavour <= PW_TPL_RANGE) {
-        found = pw_tpl_find(pw_tpl_seq_methods, name->text, name->bytes);
+        const bool list = object->as.seq->flavour == PW_TPL_LIST;
+        if (list || !pw_tpl_is(name, "copy"))
+            found = pw_tpl_find(pw_tpl_seq_methods, name->text, name->bytes);
     } else if (object->kind == PW_TPL_CYCLER) {
         found = pw_tpl_find(pw_tpl_cycler_methods, name->text, name->bytes);
     } else if (object->kind == PW_TPL_LOOP) {
@@ -264,8 +266,8 @@ pewter_status pw_tpl_slice(pw_tpl_vm *vm, const pw_tpl_value *object, const pw_t
 {
     if (object->kind == PW_TPL_UNDEFINED) return pw_tpl_fail(vm, "%s", object->as.why);
     if (!is_indexed(object)) return pw_tpl_fail(vm, "a %s has no slices", pw_tpl_type(object));
-    int64_t stride = 1, first;
-    size_t count;
+    int64_t stride = 1, first = 0;
+    size_t count = 0;
     bool given;
     PW_TRY(bound(vm, step, &stride, &given));
     PW_TRY(indices(vm, from, to, (int64_t)length_of(object), stride, &first, &count));

@@ -21,7 +21,8 @@ static pewter_status take(pw_tpl_lexer *lexer, size_t bytes, char **out)
 {
     *out = pw_tpl_pool_take(lexer->pool, bytes, 1);
     if (*out != NULL) return PEWTER_OK;
-    return pw_fail(lexer->err, PEWTER_E_MEMORY, "chat template: no memory to parse it");
+    pw_fail(lexer->err, PEWTER_E_MEMORY, "chat template: no memory to parse it");
+    return PEWTER_E_MEMORY;
 }
 
 pewter_status pw_tpl_lexer_open(pw_tpl_lexer *lexer, const char *text, size_t bytes,
@@ -182,7 +183,7 @@ static pewter_status next_text(pw_tpl_lexer *lexer, pw_tpl_token *out)
     move(lexer, raw != 0 ? raw : tag + 2 + (sign != '\0'));
     if (raw != 0) {
         /* The block's text comes next; what stands before it must not be lost. */
-        pw_tpl_token inner;
+        pw_tpl_token inner = {.text = ""};
         PW_TRY(raw_text(lexer, &inner));
         if (out->bytes == 0) {
             *out = inner;

@@ -39,7 +39,7 @@ size_t pw_tpl_float_style(double number, char style, int digits, bool alternate,
  * `digits`, the exponent into *exponent; returns how many. */
 static size_t shortest(double number, char digits[20], int *exponent)
 {
-    char text[40];
+    char text[40] = "";
     for (int precision = 0; precision < 17; precision++) {
         double again = 0.0;
         if (pw_tpl_float_style(number, 'e', precision, false, text, sizeof text) == 0) break;
@@ -59,7 +59,7 @@ size_t pw_tpl_float_text(double number, char out[PW_TPL_FLOAT_TEXT])
         const char *name = isnan(number) ? "nan" : number < 0 ? "-inf" : "inf";
         return (size_t)snprintf(out, PW_TPL_FLOAT_TEXT, "%s", name);
     }
-    char digits[20];
+    char digits[20] = "";
     int exponent;
     const size_t count = shortest(fabs(number), digits, &exponent);
     size_t at = 0;

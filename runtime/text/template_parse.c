@@ -79,8 +79,10 @@ pewter_status pw_tpl_take_name(pw_tpl_parser *parser, const char *name, bool *ta
 pewter_status pw_tpl_node_new(pw_tpl_parser *parser, pw_tpl_node_kind kind, pw_tpl_node **out)
 {
     pw_tpl_node *node = pw_tpl_pool_take(parser->pool, 1, sizeof *node);
-    if (node == NULL)
-        return pw_fail(parser->err, PEWTER_E_MEMORY, "chat template: no memory to parse it");
+    if (node == NULL) {
+        pw_fail(parser->err, PEWTER_E_MEMORY, "chat template: no memory to parse it");
+        return PEWTER_E_MEMORY;
+    }
     node->kind = (uint8_t)kind;
     node->line = parser->now.line;
     *out = node;

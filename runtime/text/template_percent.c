@@ -216,7 +216,8 @@ pewter_status pw_tpl_percent(pw_tpl_vm *vm, const pw_tpl_string *format, const p
         PW_TRY(put_one(vm, &r, &buffer));
     }
     /* What has keys or indices, and is no tuple, may be left unused. */
-    const bool spare = args->kind == PW_TPL_DICT || (args->kind == PW_TPL_SEQ && !tuple);
+    const bool spare = args->kind == PW_TPL_DICT || args->kind == PW_TPL_UNDEFINED ||
+                       (args->kind == PW_TPL_SEQ && !tuple);
     if (r.used < r.count && !spare) return pw_tpl_fail(vm, "a format leaves values over");
     return pw_tpl_string_of(vm, &buffer, out);
 }

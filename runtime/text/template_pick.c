@@ -30,7 +30,6 @@ static pewter_status parts_of(pw_tpl_vm *vm, const pw_tpl_string *text, bool sev
     for (size_t i = 0; i < text->bytes; i++) marks += text->text[i] == '.' || text->text[i] == ',';
     PW_TRY(pw_tpl_spend(vm, text->bytes / 16 + marks));
     PW_TRY(pw_tpl_take(vm, 2 * marks, sizeof *out->parts, &out->parts));
-    out->paths = 1;
     for (size_t begin = 0, end = 0; end <= text->bytes; end++) {
         const bool comma = several && end < text->bytes && text->text[end] == ',';
         if (end < text->bytes && text->text[end] != '.' && !comma) continue;
@@ -47,12 +46,11 @@ static pewter_status parts_of(pw_tpl_vm *vm, const pw_tpl_string *text, bool sev
 pewter_status pw_tpl_path_open(pw_tpl_vm *vm, const pw_tpl_value *attribute, bool several,
                                pw_tpl_path *out)
 {
-    *out = (pw_tpl_path){.fallback = {.kind = PW_TPL_MISSING}};
+    *out = (pw_tpl_path){.paths = 1, .listed = several, .fallback = {.kind = PW_TPL_MISSING}};
     if (attribute->kind == PW_TPL_MISSING || attribute->kind == PW_TPL_NONE) return PEWTER_OK;
     if (attribute->kind == PW_TPL_STRING) return parts_of(vm, attribute->as.string, several, out);
     PW_TRY(pw_tpl_take(vm, 1, sizeof *out->parts, &out->parts));
     out->parts[out->count++] = *attribute;
-    out->paths = 1;
     return PEWTER_OK;
 }
 
@@ -86,7 +84,7 @@ pewter_status pw_tpl_path_get(pw_tpl_vm *vm, const pw_tpl_path *path, const pw_t
 {
     size_t at = 0;
     PW_TRY(pw_tpl_spend(vm, 1 + path->count));
-    if (path->paths <= 1) return follow(vm, path, item, &at, out);
+    if (!path->listed) return follow(vm, path, item, &at, out);
     pw_tpl_value list;
     PW_TRY(pw_tpl_seq_new(vm, PW_TPL_LIST, path->paths, &list));
     for (size_t i = 0; i < path->paths; i++)
@@ -155,6 +153,15 @@ static pw_tpl_args rest_of(const pw_tpl_args *args, size_t skip)
     return rest;
 }
 
+/* The items; none where the value counts as false, whatever it is, as in Jinja. */
+static pewter_status items_of(pw_tpl_vm *vm, const pw_tpl_value *self, pw_tpl_value **items,
+                              size_t *count)
+{
+    *items = NULL;
+    *count = 0;
+    return pw_tpl_truth(self) ? pw_tpl_items(vm, self, items, count) : PEWTER_OK;
+}
+
 static pewter_status map_path(pw_tpl_vm *vm, const pw_tpl_value *items, size_t count,
                               const pw_tpl_args *args, pw_tpl_value *out)
 {
@@ -182,7 +189,7 @@ static pewter_status filter_map(pw_tpl_vm *vm, const pw_tpl_value *self, const p
 {
     pw_tpl_value *items;
     size_t count;
-    PW_TRY(pw_tpl_items(vm, self, &items, &count));
+    PW_TRY(items_of(vm, self, &items, &count));
     PW_TRY(pw_tpl_seq_new(vm, PW_TPL_ITERATOR, count, out));
     out->user = self->user;
     if (args->count == 0) return map_path(vm, items, count, args, out->as.seq->items);
@@ -223,11 +230,11 @@ static pewter_status pick(pw_tpl_vm *vm, const pw_tpl_value *self, const pw_tpl_
         return pw_tpl_fail(vm, "the name of an attribute is wanted");
     if (by_attribute) PW_TRY(pw_tpl_path_open(vm, &args->at[0], false, &path));
     const pw_tpl_args test = rest_of(args, by_attribute ? 1 : 0);
-    PW_TRY(pw_tpl_items(vm, self, &items, &count));
+    PW_TRY(items_of(vm, self, &items, &count));
     PW_TRY(pw_tpl_seq_new(vm, PW_TPL_ITERATOR, count, out));
     for (size_t i = 0; i < count; i++) {
         pw_tpl_value value;
-        bool holds;
+        bool holds = false;
         PW_TRY(pw_tpl_path_get(vm, &path, &items[i], &value));
         PW_TRY(passes(vm, &value, &test, &holds));
         if (holds == wanted) out->as.seq->items[kept++] = items[i];

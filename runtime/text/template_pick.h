@@ -8,7 +8,8 @@
 typedef struct pw_tpl_path {
     pw_tpl_value *parts;
     size_t count;
-    size_t paths;          /* the commas and one; 0: the item itself */
+    size_t paths;          /* the commas and one */
+    bool listed;           /* values come as lists, one item a path */
     pw_tpl_value fallback; /* for what is undefined; MISSING: none */
     bool lower;            /* strings in lower case */
 } pw_tpl_path;
@@ -16,7 +17,7 @@ typedef struct pw_tpl_path {
 /* `attribute`: a string, an integer, or MISSING or none for the item itself. `several`: commas part. */
 PW_MUST pewter_status pw_tpl_path_open(pw_tpl_vm *vm, const pw_tpl_value *attribute, bool several,
                                        pw_tpl_path *out);
-/* One value of an item; a list of them for several paths. */
+/* The value of an item; under `several` a list with one value a path. */
 PW_MUST pewter_status pw_tpl_path_get(pw_tpl_vm *vm, const pw_tpl_path *path,
                                       const pw_tpl_value *item, pw_tpl_value *out);
 /* The same for each of `count` items, into a new array. */

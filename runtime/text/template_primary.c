@@ -13,7 +13,7 @@ static pewter_status parse_string(pw_tpl_parser *parser, pw_tpl_node *node)
     PW_TRY(pw_tpl_advance(parser));
     while (parser->now.kind == PW_TPL_T_STRING) {
         const size_t more = parser->now.bytes;
-        if (cap < bytes + more) {
+        if (both == NULL || cap < bytes + more) {
             cap = 2 * (bytes + more) + 1;
             both = pw_tpl_pool_take(parser->pool, cap, 1);
             if (both == NULL)
@@ -68,8 +68,8 @@ static pewter_status parse_name(pw_tpl_parser *parser, unsigned how, pw_tpl_node
 static pewter_status parse_items(pw_tpl_parser *parser, const char *end, pw_tpl_node *node)
 {
     pw_tpl_node **tail = &node->list;
-    while (!pw_tpl_at_op(parser, end)) {
-        if (node->list != NULL) PW_TRY(pw_tpl_take_op(parser, ",", NULL));
+    for (bool first = true; !pw_tpl_at_op(parser, end); first = false) {
+        if (!first) PW_TRY(pw_tpl_take_op(parser, ",", NULL));
         if (pw_tpl_at_op(parser, end)) break;
         PW_TRY(pw_tpl_node_new(parser, node->kind == PW_TPL_N_DICT ? PW_TPL_N_PAIR : PW_TPL_N_ARG,
                                tail));
@@ -118,9 +118,9 @@ static pewter_status parse_args(pw_tpl_parser *parser, pw_tpl_node **list)
     pw_tpl_node **tail = list;
     pw_tpl_node_kind last = PW_TPL_N_ARG;
     PW_TRY(pw_tpl_take_op(parser, "(", NULL));
-    while (!pw_tpl_at_op(parser, ")")) {
-        if (*list != NULL) PW_TRY(pw_tpl_take_op(parser, ",", NULL));
-        if (*list != NULL && pw_tpl_at_op(parser, ")")) break;
+    for (bool first = true; !pw_tpl_at_op(parser, ")"); first = false) {
+        if (!first) PW_TRY(pw_tpl_take_op(parser, ",", NULL));
+        if (!first && pw_tpl_at_op(parser, ")")) break;
         const bool named =
             parser->now.kind == PW_TPL_T_NAME && pw_tpl_token_is(&parser->ahead, PW_TPL_T_OP, "=");
         const pw_tpl_node_kind kind = pw_tpl_at_op(parser, "*")    ? PW_TPL_N_STAR

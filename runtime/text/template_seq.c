@@ -230,7 +230,7 @@ static pewter_status filter_sum(pw_tpl_vm *vm, const pw_tpl_value *self, const p
 static pewter_status filter_dictsort(pw_tpl_vm *vm, const pw_tpl_value *self,
                                      const pw_tpl_args *args, pw_tpl_value *out)
 {
-    pw_tpl_value pairs, *keys, by = pw_tpl_int(0);
+    pw_tpl_value pairs = pw_tpl_none(), *keys, by = pw_tpl_int(0);
     uint32_t *order;
     if (self->kind == PW_TPL_UNDEFINED) return pw_tpl_fail(vm, "%s", self->as.why);
     PW_TRY(filter_items(vm, self, args, &pairs));
@@ -297,7 +297,7 @@ static pewter_status filter_groupby(pw_tpl_vm *vm, const pw_tpl_value *self,
     return PEWTER_OK;
 }
 
-/* Items [begin, end) as a list, with `fill` behind them (MISSING: nothing) up to `size` items. */
+/* `count` items as a list, with `fill` behind them (MISSING: nothing) up to `size` items. */
 static pewter_status row_of(pw_tpl_vm *vm, const pw_tpl_value *items, size_t count,
                             const pw_tpl_value *fill, size_t size, pw_tpl_value *out)
 {
@@ -343,7 +343,8 @@ static pewter_status filter_slice(pw_tpl_vm *vm, const pw_tpl_value *self, const
     for (size_t i = 0, at = 0; i < parts; i++) {
         const size_t here = least + (i < more);
         pw_tpl_value *row = &out->as.seq->items[i];
-        PW_TRY(row_of(vm, items + at, here, &args->at[1], i >= more ? here + 1 : here, row));
+        PW_TRY(row_of(vm, here > 0 ? items + at : NULL, here, &args->at[1],
+                      i >= more ? here + 1 : here, row));
         row->user = self->user;
         at += here;
     }

@@ -115,8 +115,8 @@ static pewter_status parse_with(pw_tpl_parser *parser, pw_tpl_node *node)
 {
     pw_tpl_node **tail = &node->a;
     node->kind = PW_TPL_N_WITH;
-    while (parser->now.kind != PW_TPL_T_BLOCK_END) {
-        if (node->a != NULL) PW_TRY(pw_tpl_take_op(parser, ",", NULL));
+    for (bool first = true; parser->now.kind != PW_TPL_T_BLOCK_END; first = false) {
+        if (!first) PW_TRY(pw_tpl_take_op(parser, ",", NULL));
         pw_tpl_node *pair;
         PW_TRY(pw_tpl_node_new(parser, PW_TPL_N_PAIR, &pair));
         PW_TRY(pw_tpl_parse_primary(parser, 0, &pair->a));
@@ -136,12 +136,13 @@ static pewter_status parse_print(pw_tpl_parser *parser, pw_tpl_node *node)
 {
     pw_tpl_node **tail = &node->list;
     node->kind = PW_TPL_N_BODY;
-    while (parser->now.kind != PW_TPL_T_BLOCK_END) {
-        if (node->list != NULL) PW_TRY(pw_tpl_take_op(parser, ",", NULL));
-        PW_TRY(pw_tpl_node_new(parser, PW_TPL_N_PRINT, tail));
-        pw_tpl_node *print = *tail;
+    for (bool first = true; parser->now.kind != PW_TPL_T_BLOCK_END; first = false) {
+        if (!first) PW_TRY(pw_tpl_take_op(parser, ",", NULL));
+        pw_tpl_node *print;
+        PW_TRY(pw_tpl_node_new(parser, PW_TPL_N_PRINT, &print));
         PW_TRY(pw_tpl_parse_expression(parser, &print->a));
         PW_TRY(pw_tpl_node_close(parser, print));
+        *tail = print;
         tail = &print->next;
     }
     return PEWTER_OK;
@@ -153,9 +154,10 @@ static pewter_status parse_print(pw_tpl_parser *parser, pw_tpl_node *node)
 static pewter_status parse_parameters(pw_tpl_parser *parser, pw_tpl_node **list)
 {
     bool defaults = false;
+    pw_tpl_node **tail = list;
     PW_TRY(pw_tpl_take_op(parser, "(", NULL));
-    for (pw_tpl_node **tail = list; !pw_tpl_at_op(parser, ")");) {
-        if (*list != NULL) PW_TRY(pw_tpl_take_op(parser, ",", NULL));
+    for (bool first = true; !pw_tpl_at_op(parser, ")"); first = false) {
+        if (!first) PW_TRY(pw_tpl_take_op(parser, ",", NULL));
         pw_tpl_node *parameter;
         bool found;
         PW_TRY(pw_tpl_node_new(parser, PW_TPL_N_PARAM, &parameter));

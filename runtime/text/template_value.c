@@ -1,5 +1,6 @@
 #include "runtime/text/template_value.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -103,9 +104,12 @@ pewter_status pw_tpl_spend_bytes(pw_tpl_vm *vm, size_t bytes)
 pewter_status pw_tpl_take(pw_tpl_vm *vm, size_t count, size_t size, void *out)
 {
     void *taken = pw_tpl_pool_take(&vm->pool, count, size);
-    if (taken == NULL)
-        return pw_tpl_stop(vm, PEWTER_E_MEMORY, "its values need more than %zu bytes",
-                           vm->pool.cap);
+    if (taken == NULL) {
+        pw_fail(vm->err, PEWTER_E_MEMORY,
+                "chat template, line %u: its values need more than %zu bytes", vm->line,
+                vm->pool.cap);
+        return PEWTER_E_MEMORY;
+    }
     memcpy(out, &taken, sizeof taken);
     return PEWTER_OK;
 }
@@ -332,7 +336,7 @@ pewter_status pw_tpl_space_set(pw_tpl_vm *vm, pw_tpl_space *space, const char *n
         pw_tpl_value *names, *values;
         PW_TRY(pw_tpl_take(vm, cap, sizeof *names, &names));
         PW_TRY(pw_tpl_take(vm, cap, sizeof *values, &values));
-        if (space->count > 0) {
+        if (space->names != NULL && space->values != NULL) {
             memcpy(names, space->names, space->count * sizeof *names);
             memcpy(values, space->values, space->count * sizeof *values);
         }
@@ -340,6 +344,7 @@ pewter_status pw_tpl_space_set(pw_tpl_vm *vm, pw_tpl_space *space, const char *n
         space->values = values;
         space->cap = cap;
     }
+    assert(space->names != NULL && space->values != NULL);
     PW_TRY(pw_tpl_string_copy(vm, name, bytes, false, &space->names[space->count]));
     space->values[space->count++] = *value;
     return PEWTER_OK;

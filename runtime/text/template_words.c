@@ -221,6 +221,8 @@ static pewter_status filter_truncate(pw_tpl_vm *vm, const pw_tpl_value *self,
     const pw_tpl_value *slack = args->at[3].kind == PW_TPL_NONE ? &missing : &args->at[3];
     const pw_tpl_string *text, *end;
     int64_t length, leeway, most;
+    if (self->kind != PW_TPL_STRING && self->kind != PW_TPL_UNDEFINED)
+        return pw_tpl_fail(vm, "a %s cannot be truncated", pw_tpl_type(self));
     PW_TRY(pw_tpl_to_string(vm, self, &text));
     PW_TRY(pw_tpl_arg_int(vm, &args->at[0], 255, &length));
     PW_TRY(pw_tpl_arg_text(vm, &args->at[2], &dots, &end));
