@@ -1,10 +1,14 @@
 #include "backends/cpu/pool.h"
 
 #include <fenv.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -37,8 +41,8 @@ struct pw_pool {
     run now;
     _Atomic uint32_t round;
     _Atomic int quit, skipped, sleepers;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
+    _Atomic uint32_t events;  /* what sleepers wait on: grows when there is something to look at */
+    pthread_mutex_t lock;     /* of `now` together with `round` */
     int32_t workers, started; /* `started` threads of the pool's own, from index `first` on */
     int32_t first;
     worker *own;
@@ -57,7 +61,8 @@ static void relax(void)
 
 typedef bool ready_fn(pw_pool *pool, const void *what, uint32_t round);
 
-/* Returns when ready(pool, what, round) holds: spins first, then sleeps. */
+/* Returns when ready(pool, what, round) holds: spins first, then sleeps. The futex itself and not a
+ * condition variable: those of glibc before 2.41 may lose a wake-up (its bug 25847). */
 static void await(pw_pool *pool, ready_fn *ready, const void *what, uint32_t round)
 {
     const int64_t until = pw_now_ns() + SPIN_NS;
@@ -68,11 +73,13 @@ static void await(pw_pool *pool, ready_fn *ready, const void *what, uint32_t rou
         }
     } while (pw_now_ns() < until);
 
-    pthread_mutex_lock(&pool->lock);
     atomic_fetch_add(&pool->sleepers, 1);
-    while (!ready(pool, what, round)) pthread_cond_wait(&pool->wake, &pool->lock);
+    for (;;) {
+        const uint32_t seen = atomic_load(&pool->events);
+        if (ready(pool, what, round)) break;
+        (void)syscall(SYS_futex, &pool->events, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+    }
     atomic_fetch_sub(&pool->sleepers, 1);
-    pthread_mutex_unlock(&pool->lock);
 }
 
 /* After a change that somebody may sleep for. The change and the look at `sleepers` are both
@@ -80,9 +87,8 @@ static void await(pw_pool *pool, ready_fn *ready, const void *what, uint32_t rou
 static void notify(pw_pool *pool)
 {
     if (atomic_load(&pool->sleepers) == 0) return;
-    pthread_mutex_lock(&pool->lock);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->lock);
+    atomic_fetch_add(&pool->events, 1);
+    (void)syscall(SYS_futex, &pool->events, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 static bool job_over(pw_pool *pool, const void *what, uint32_t round)
@@ -221,8 +227,8 @@ bool pw_pool_run(pw_pool *pool, pw_job *jobs, const uint32_t *tasks, size_t n_jo
     const run now = pool->now;
     atomic_store(&pool->skipped, 0);
     atomic_store(&pool->round, round);
-    pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
+    notify(pool);
 
     if (pool->site->driver) {
         drive(pool, &now, round);
@@ -237,8 +243,7 @@ void pw_pool_settle(pw_pool *pool)
 {
     const uint32_t round = atomic_load(&pool->round);
     if (round == 0) return;
-    for (int32_t i = 0; i < pool->started; i++)
-        await(pool, has_left, &pool->own[i], round);
+    for (int32_t i = 0; i < pool->started; i++) await(pool, has_left, &pool->own[i], round);
 }
 
 /* ---- Life ---------------------------------------------------------------------------------- */
@@ -278,7 +283,6 @@ pewter_status pw_pool_new(const pw_site *site, int32_t workers, const pewter_all
         return pw_fail(err, PEWTER_E_MEMORY, "no memory for %d workers", workers);
     }
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->wake, NULL);
 
     const pewter_status status = start(pool, err);
     if (status != PEWTER_OK) {
@@ -292,13 +296,10 @@ pewter_status pw_pool_new(const pw_site *site, int32_t workers, const pewter_all
 void pw_pool_free(pw_pool *pool)
 {
     if (pool == NULL) return;
-    pthread_mutex_lock(&pool->lock);
     atomic_store(&pool->quit, 1);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->lock);
+    notify(pool);
     for (int32_t i = 0; i < pool->started; i++) pthread_join(pool->own[i].thread, NULL);
 
-    pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);
     pw_free(pool->alloc, pool->own, (size_t)pool->workers * sizeof *pool->own);
     pw_free(pool->alloc, pool, sizeof *pool);

@@ -1,8 +1,8 @@
 /* Pinned workers that run a list of jobs, each a range cut into tasks that are taken in turn.
  *
  * A job begins when all tasks of the one before are done; a worker that is late finds the tasks
- * taken and holds nobody up. Workers spin for some 50 us, then sleep. They block all signals but faults and run
- * under the default floating-point control word. */
+ * taken and holds nobody up. Workers spin for some 50 us, then sleep. They block all signals but
+ * faults and run under the default floating-point control word. */
 #ifndef PW_BACKENDS_CPU_POOL_H
 #define PW_BACKENDS_CPU_POOL_H
 
@@ -30,8 +30,9 @@ PW_MUST pewter_status pw_pool_new(const pw_site *site, int32_t workers,
                                   const pewter_allocator *alloc, pw_pool **out, pewter_error *err);
 void pw_pool_free(pw_pool *pool); /* NULL is allowed */
 
-/* Runs the jobs in order, job i as tasks[i] tasks; returns when all are done. `stop`, where not NULL: once it is not zero, or
- * the clock passes `deadline_ns` (0: never), the tasks left are skipped. True if nothing was. */
+/* Runs the jobs in order, job i as tasks[i] tasks; returns when all are done. `stop`, where not NULL:
+ * once it is not zero, or the clock passes `deadline_ns` (0: never), the tasks left are skipped. True
+ * if nothing was. */
 bool pw_pool_run(pw_pool *pool, pw_job *jobs, const uint32_t *tasks, size_t n_jobs,
                  const atomic_int *stop, int64_t deadline_ns);
 
