@@ -12,13 +12,13 @@
 
 /* A set of cores and of memory nodes; the scheduler offers sites that do not overlap. */
 typedef struct pw_site {
-    char name[32];        /* "node0" */
-    const int32_t *cpus;  /* logical CPUs to pin workers to, one a physical core */
+    char name[32];       /* "node0" */
+    const int32_t *cpus; /* logical CPUs to pin workers to, one a physical core */
     size_t n_cpus;
-    uint64_t memory;      /* bytes that may be used here */
+    uint64_t memory;       /* bytes that may be used here */
     uint64_t cpu_features; /* that may be used here: PW_CPU_... of kernels/features.h */
-    bool driver;          /* the thread that waits works here as worker 0 */
-    bool pin;             /* workers are bound to their CPU */
+    bool driver;           /* the thread that waits works here as worker 0 */
+    bool pin;              /* workers are bound to their CPU */
 } pw_site;
 
 /* A device as the scheduler sees it before it is opened. */
@@ -32,7 +32,7 @@ typedef struct pw_device_info {
     bool software;     /* pretends to be another kind of device: never chosen unasked */
 } pw_device_info;
 
-typedef struct pw_device pw_device;   /* each backend defines its own */
+typedef struct pw_device pw_device; /* each backend defines its own */
 typedef struct pw_buffer pw_buffer;
 typedef struct pw_program pw_program;
 
@@ -77,7 +77,7 @@ typedef struct pw_bindings {
 typedef struct pw_device_state {
     uint64_t bytes_used;   /* in buffers */
     uint64_t weight_bytes; /* of weights that matmuls have read so far */
-    int64_t last_ns;     /* time that the last program took */
+    int64_t last_ns;       /* time that the last program took */
     bool lost;
 } pw_device_state;
 
@@ -101,10 +101,10 @@ typedef struct pw_backend {
     pewter_status (*import)(pw_device *dev, void *host, size_t bytes, pw_buffer **out,
                             pewter_error *err);
     void (*release)(pw_device *dev, pw_buffer *buf); /* NULL is allowed */
-    pewter_status (*write)(pw_device *dev, pw_buffer *dst, size_t at, const void *src,
-                           size_t bytes, pw_ticket *out, pewter_error *err);
-    pewter_status (*read)(pw_device *dev, const pw_buffer *src, size_t at, void *dst,
-                          size_t bytes, pw_ticket *out, pewter_error *err);
+    pewter_status (*write)(pw_device *dev, pw_buffer *dst, size_t at, const void *src, size_t bytes,
+                           pw_ticket *out, pewter_error *err);
+    pewter_status (*read)(pw_device *dev, const pw_buffer *src, size_t at, void *dst, size_t bytes,
+                          pw_ticket *out, pewter_error *err);
     /* The buffer's memory where the host can write it directly; NULL where it cannot. */
     void *(*map)(pw_device *dev, pw_buffer *buf);
 

@@ -104,8 +104,9 @@ static void print_device(const pw_plan *plan, const pw_plan_device *d, pw_out *o
 
 static void print_text(const pw_plan *plan, pw_out *out)
 {
-    pw_print(out, "plan %016llx: %d calls in %d steps, %d segments, %d copies; up to %lld tokens a "
-                  "step; %lld positions of %s keys and values%s\n",
+    pw_print(out,
+             "plan %016llx: %d calls in %d steps, %d segments, %d copies; up to %lld tokens a "
+             "step; %lld positions of %s keys and values%s\n",
              (unsigned long long)plan->hash, plan->n_calls, plan->n_steps, plan->n_segments,
              plan->n_copies, (long long)plan->width, (long long)(plan->pages * PW_PAGE),
              pw_dtype_get(plan->kv)->name, plan->exact ? "; exact: activations stay f32" : "");
@@ -163,16 +164,18 @@ static void print_device_json(const pw_plan *plan, const pw_plan_device *d, pw_o
              (unsigned long long)d->target.info.memory);
     if (d->last_layer >= d->first_layer)
         pw_print(out, ",\"first_layer\":%d,\"last_layer\":%d", d->first_layer, d->last_layer);
-    pw_print(out, ",\"weight_bytes\":%zu,\"mapped_bytes\":%zu,\"kv_bytes\":%.0f,"
-                  "\"activation_bytes\":%zu,\"scratch_bytes\":%zu}",
+    pw_print(out,
+             ",\"weight_bytes\":%zu,\"mapped_bytes\":%zu,\"kv_bytes\":%.0f,"
+             "\"activation_bytes\":%zu,\"scratch_bytes\":%zu}",
              d->weight_bytes, d->mapped_bytes, (double)d->page_bytes * (double)plan->pages,
              d->activation_bytes, d->scratch_bytes);
 }
 
 static void print_json(const pw_plan *plan, pw_out *out)
 {
-    pw_print(out, "{\"hash\":\"%016llx\",\"tokens\":%lld,\"outputs\":%lld,\"positions\":%lld,"
-                  "\"kv\":\"%s\",\"exact\":%s,\"step_bytes\":%.0f,\"layers\":%d,\"devices\":[",
+    pw_print(out,
+             "{\"hash\":\"%016llx\",\"tokens\":%lld,\"outputs\":%lld,\"positions\":%lld,"
+             "\"kv\":\"%s\",\"exact\":%s,\"step_bytes\":%.0f,\"layers\":%d,\"devices\":[",
              (unsigned long long)plan->hash, (long long)plan->width, (long long)plan->outputs,
              (long long)(plan->pages * PW_PAGE), pw_dtype_get(plan->kv)->name,
              plan->exact ? "true" : "false", plan->step_bytes, plan->layers);

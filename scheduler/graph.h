@@ -25,9 +25,9 @@ typedef enum pw_input {
 
 /* Where a weight lies in a file: rows of row_bytes one behind the other. */
 typedef struct pw_source {
-    const char *name;   /* "blk.0.attn_q.weight"; outlives the graph */
-    int fd;             /* for pread; -1: only `mapped` */
-    uint64_t offset;    /* in the file */
+    const char *name; /* "blk.0.attn_q.weight"; outlives the graph */
+    int fd;           /* for pread; -1: only `mapped` */
+    uint64_t offset;  /* in the file */
     size_t bytes, row_bytes;
     const void *mapped; /* the same bytes, mapped; never NULL */
 } pw_source;
@@ -38,8 +38,8 @@ typedef struct pw_value {
     int64_t n[PW_MAX_DIMS];
     pw_open_rows rows; /* what scales dimension `dim` */
     int32_t dim;
-    pw_source source;  /* weights */
-    pw_input input;    /* inputs */
+    pw_source source; /* weights */
+    pw_input input;   /* inputs */
 } pw_value;
 
 enum { PW_NO_VALUE = -1 };
@@ -62,9 +62,9 @@ typedef struct pw_graph {
     int64_t outputs; /* rows of logits in a step at most */
     int64_t pages;   /* in every layer's pool */
     int32_t layers;
-    int32_t layer;   /* that nodes are added to */
-    int32_t logits;  /* the value that the host reads */
-    bool failed;     /* an allocation was refused: what is added since is lost */
+    int32_t layer;  /* that nodes are added to */
+    int32_t logits; /* the value that the host reads */
+    bool failed;    /* an allocation was refused: what is added since is lost */
 } pw_graph;
 
 /* An empty graph. Memory comes from `alloc`; freed by pw_graph_free. */

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 typedef struct pw_limits {
-    double cpus;        /* 0: no limit */
-    uint64_t memory;    /* bytes; 0: no limit */
+    double cpus;               /* 0: no limit */
+    uint64_t memory;           /* bytes; 0: no limit */
     uint64_t total, available; /* MemTotal, MemAvailable; 0: unknown */
 } pw_limits;
 

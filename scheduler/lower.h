@@ -33,7 +33,7 @@ typedef struct pw_lowering {
     int32_t n_items, cap_items;
     pw_lowered_value *values;
     int32_t n_values, cap_values;
-    const int32_t *layer_device; /* [layers]: of place.c */
+    const int32_t *layer_device;    /* [layers]: of place.c */
     const pw_kv_packing **layer_kv; /* [layers] */
 } pw_lowering;
 

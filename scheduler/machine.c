@@ -61,8 +61,8 @@ static void see_caches(pw_machine *machine, hwloc_topology_t topology)
         if (count <= 0) continue;
         const hwloc_obj_t first = hwloc_get_obj_by_type(topology, types[i], 0);
         if (first == NULL) continue;
-        machine->caches[machine->n_caches++] = (pw_cache){
-            .level = (int32_t)i + 1, .count = count, .bytes = first->attr->cache.size};
+        machine->caches[machine->n_caches++] =
+            (pw_cache){.level = (int32_t)i + 1, .count = count, .bytes = first->attr->cache.size};
     }
 }
 
@@ -74,8 +74,7 @@ static int32_t *see_cores(pw_machine *machine, hwloc_topology_t topology, hwloc_
     machine->machine_cores = hwloc_get_nbobjs_by_type(topology, type);
     machine->pus = hwloc_bitmap_weight(allowed);
     if (machine->machine_cores <= 0) return NULL;
-    int32_t *cpus =
-        pw_arena_array(machine->arena, (size_t)machine->machine_cores, sizeof *cpus);
+    int32_t *cpus = pw_arena_array(machine->arena, (size_t)machine->machine_cores, sizeof *cpus);
     hwloc_bitmap_t both = hwloc_bitmap_alloc();
     if (cpus != NULL && both != NULL) {
         for (int i = 0; i < machine->machine_cores; i++) {
@@ -94,8 +93,8 @@ static int32_t *see_cores(pw_machine *machine, hwloc_topology_t topology, hwloc_
 static pewter_status see_nodes(pw_machine *machine, hwloc_topology_t topology, pewter_error *err)
 {
     const int count = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_NUMANODE);
-    machine->nodes = pw_arena_array(machine->arena, (size_t)(count > 0 ? count : 1),
-                                    sizeof *machine->nodes);
+    machine->nodes =
+        pw_arena_array(machine->arena, (size_t)(count > 0 ? count : 1), sizeof *machine->nodes);
     if (machine->nodes == NULL)
         return pw_fail(err, PEWTER_E_MEMORY, "no memory for %d NUMA nodes", count);
     for (int i = 0; i < count; i++) {
@@ -151,13 +150,15 @@ static pewter_status make_sites(pw_machine *machine, const int32_t *cores,
         return pw_fail(err, PEWTER_E_MEMORY, "no memory for %d sites", count);
     for (int32_t i = 0; i < workers; i++) cpus[i] = cores[i % machine->cores];
 
+    /* A recorded machine may not say what memory it has: then none is refused. */
+    const uint64_t memory = machine->available > 0 ? machine->available : INT64_MAX;
     for (int32_t i = 0; i < count; i++) {
         pw_site *site = &machine->sites[i];
         const int32_t begin = workers * i / count, end = workers * (i + 1) / count;
         *site = (pw_site){
             .cpus = cpus + begin,
             .n_cpus = (size_t)(end - begin),
-            .memory = machine->available / (uint64_t)count,
+            .memory = memory / (uint64_t)count,
             .cpu_features = machine->features,
             .driver = i == 0,
             .pin = machine->real,

@@ -35,8 +35,11 @@ static pewter_status take_nodes(pw_lowering *low, pewter_error *err)
     for (int32_t i = 0; i < g->n_nodes; i++) {
         const pw_node *node = &g->nodes[i];
         pw_item *item = &low->items[i];
-        *item = (pw_item){.op = node->op, .layer = node->layer, .dst = node->dst,
-                          .device = home(low, node->layer), .params = node->params,
+        *item = (pw_item){.op = node->op,
+                          .layer = node->layer,
+                          .dst = node->dst,
+                          .device = home(low, node->layer),
+                          .params = node->params,
                           .name = node->name};
         memcpy(item->src, node->src, sizeof item->src);
         if (node->dst >= 0) low->values[node->dst].maker = i;
@@ -80,8 +83,7 @@ static pewter_status cut_steps(pw_lowering *low, pewter_error *err)
 {
     pw_plan *plan = low->plan;
     int32_t first = 0, device = -1, calls = 0;
-    plan->segments =
-        pw_arena_array(&plan->arena, (size_t)low->n_items, sizeof *plan->segments);
+    plan->segments = pw_arena_array(&plan->arena, (size_t)low->n_items, sizeof *plan->segments);
     plan->step_calls =
         pw_arena_array(&plan->arena, (size_t)low->n_items + 1, sizeof *plan->step_calls);
     if (plan->segments == NULL || plan->step_calls == NULL)
@@ -122,7 +124,10 @@ static int32_t add_weight(pw_lowering *low, const pw_item *item, int operand)
     const pw_value *v = graph_value(low, item->src[operand]);
     const pw_backend *backend = low->plan->devices[item->device].target.backend;
     const bool mapped = v->n[1] > 1 && backend->import != NULL;
-    pw_plan_weight w = {.device = item->device, .dtype = v->dtype, .k = v->n[0], .m = v->n[1],
+    pw_plan_weight w = {.device = item->device,
+                        .dtype = v->dtype,
+                        .k = v->n[0],
+                        .m = v->n[1],
                         .source = {v->source}};
     const bool fused = operand == 0 && (item->params.epilogues & PW_EPILOGUE_GLU) != 0;
     if (operand == 0) w.packing = item->kernel->packing;
@@ -148,8 +153,10 @@ static int32_t add_state(pw_lowering *low, const pw_item *item)
         if (plan->states[i].layer == item->layer) return i;
     const size_t page = item->params.kv->page_bytes(item->params.head_dim, item->params.kv_heads);
     plan->devices[item->device].page_bytes += page;
-    plan->states[plan->n_states] = (pw_plan_state){.device = item->device, .layer = item->layer,
-                                                   .packing = item->params.kv, .page_bytes = page};
+    plan->states[plan->n_states] = (pw_plan_state){.device = item->device,
+                                                   .layer = item->layer,
+                                                   .packing = item->params.kv,
+                                                   .page_bytes = page};
     return plan->n_states++;
 }
 
@@ -162,8 +169,7 @@ static pw_place place_of(pw_lowering *low, const pw_item *item, int operand, int
         /* The second weight of a fused pair lies in the panels of the first. */
         if (operand == 2 && item->kernel->packing != NULL) return (pw_place){0};
         return (pw_place){.where = PW_IN_WEIGHTS, .index = add_weight(low, item, operand)};
-    case PW_ROLE_STATE:
-        return (pw_place){.where = PW_IN_STATE, .index = add_state(low, item)};
+    case PW_ROLE_STATE: return (pw_place){.where = PW_IN_STATE, .index = add_state(low, item)};
     case PW_ROLE_INPUT:
     case PW_ROLE_ACTIVATION:
     case PW_ROLE_OUTPUT: break;
@@ -174,8 +180,12 @@ static pw_place place_of(pw_lowering *low, const pw_item *item, int operand, int
 static void make_call(pw_lowering *low, const pw_item *item, pw_plan_call *out)
 {
     int32_t dims[PW_MAX_SRC + 1] = {0};
-    *out = (pw_plan_call){.kernel = item->kernel, .narrow = item->narrow, .second = item->second,
-                          .device = item->device, .layer = item->layer, .step = item->step,
+    *out = (pw_plan_call){.kernel = item->kernel,
+                          .narrow = item->narrow,
+                          .second = item->second,
+                          .device = item->device,
+                          .layer = item->layer,
+                          .step = item->step,
                           .name = item->name};
     out->call = pw_lower_call(low, item, dims);
     for (int s = 0; s < PW_MAX_SRC; s++) {
@@ -186,8 +196,7 @@ static void make_call(pw_lowering *low, const pw_item *item, pw_plan_call *out)
         else
             out->src[s] = place;
     }
-    if (item->dst >= 0)
-        out->dst = place_of(low, item, PW_MAX_SRC, item->dst, dims[PW_MAX_SRC]);
+    if (item->dst >= 0) out->dst = place_of(low, item, PW_MAX_SRC, item->dst, dims[PW_MAX_SRC]);
 }
 
 static pewter_status make_calls(pw_lowering *low, pewter_error *err)
@@ -209,7 +218,8 @@ static pewter_status make_calls(pw_lowering *low, pewter_error *err)
         if (item->gone) continue;
         pw_plan_call *call = &plan->calls[next++];
         make_call(low, item, call);
-        if (item->op == PW_OP_MATMUL) plan->step_bytes += pw_weight_bytes(item->kernel, &call->call);
+        if (item->op == PW_OP_MATMUL)
+            plan->step_bytes += pw_weight_bytes(item->kernel, &call->call);
     }
     return PEWTER_OK;
 }
@@ -252,8 +262,8 @@ static pewter_status check_memory(pw_plan *plan, pewter_error *err)
         pw_plan_device *d = &plan->devices[i];
         d->scratch_bytes = scratch_bytes(plan, i);
         const double kv = (double)d->page_bytes * (double)plan->pages;
-        const double want = (double)d->weight_bytes + (double)d->activation_bytes + kv +
-                            (double)d->scratch_bytes;
+        const double want =
+            (double)d->weight_bytes + (double)d->activation_bytes + kv + (double)d->scratch_bytes;
         if (want > (double)d->target.info.memory)
             return pw_fail(err, PEWTER_E_MEMORY,
                            "%s: %.2f GB wanted (weights %.2f, keys and values %.2f, activations "
@@ -326,8 +336,7 @@ static pewter_status make(pw_plan *plan, const pw_graph *graph, const pw_target 
     }
     plan->n_devices = (int32_t)n_targets;
     PW_TRY(pw_place_layers(graph, targets, n_targets, rules, layer_device, err));
-    pw_lowering low = {
-        .graph = graph, .plan = plan, .rules = rules, .layer_device = layer_device};
+    pw_lowering low = {.graph = graph, .plan = plan, .rules = rules, .layer_device = layer_device};
     return lower(&low, err);
 }
 

@@ -107,8 +107,7 @@ typedef struct pw_plan_rules {
  * fit, PEWTER_E_UNSUPPORTED where no row computes an op. The graph must outlive the plan. */
 PW_MUST pewter_status pw_plan_make(const pw_graph *graph, const pw_target *targets,
                                    size_t n_targets, const pw_plan_rules *rules,
-                                   const pewter_allocator *alloc, pw_plan **out,
-                                   pewter_error *err);
+                                   const pewter_allocator *alloc, pw_plan **out, pewter_error *err);
 void pw_plan_free(pw_plan *plan); /* NULL is allowed */
 
 /* The plan in words, or as one JSON object. */

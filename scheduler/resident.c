@@ -63,9 +63,8 @@ static void pack_panels(void *context, uint32_t task)
                         .dst = work->dst + (size_t)p * panel_bytes};
         for (int s = 0; s < (fused ? 2 : 1); s++) {
             char *part = staging + (size_t)s * work->half_bytes;
-            const int failure =
-                read_whole(&w->source[s], (uint64_t)(p * rows) * args.row_bytes, part,
-                           (size_t)args.rows * args.row_bytes);
+            const int failure = read_whole(&w->source[s], (uint64_t)(p * rows) * args.row_bytes,
+                                           part, (size_t)args.rows * args.row_bytes);
             if (failure != 0) {
                 atomic_store(&work->failed, failure);
                 return;
@@ -90,7 +89,8 @@ static pewter_status pack(const pw_plan *plan, const pw_plan_weight *w, pw_devic
 {
     const pw_backend *backend = backend_of(plan, w->device);
     const int32_t threads = plan->devices[w->device].target.info.threads;
-    packing_work work = {.weight = w, .dst = dst,
+    packing_work work = {.weight = w,
+                         .dst = dst,
                          .panels = pw_panels(w->m, w->source[1].mapped != NULL),
                          .tasks = backend->each != NULL && threads > 0 ? (uint32_t)threads : 1,
                          .half_bytes = w->source[0].row_bytes * PW_PANEL};
@@ -176,8 +176,7 @@ static pewter_status allocate(pw_resident *r, pewter_error *err)
             return pw_fail(err, PEWTER_E_MEMORY, "%zu bytes a page of keys, %lld pages",
                            s->page_bytes, (long long)plan->pages);
         PW_TRY(backend_of(plan, s->device)
-                   ->alloc(r->devices[s->device].device, bytes, PEWTER_MEM_KV, &r->states[i],
-                           err));
+                   ->alloc(r->devices[s->device].device, bytes, PEWTER_MEM_KV, &r->states[i], err));
     }
     return PEWTER_OK;
 }

@@ -51,8 +51,12 @@ static pewter_status add(spans *s, int32_t value, int32_t device, int32_t first,
                        (long long)v->n[0], (long long)v->n[1], (long long)v->n[2]);
     if (s->count == s->cap)
         return pw_fail(err, PEWTER_E_MEMORY, "the plan has no room for %d activations", s->count);
-    s->list[s->count] = (span){.value = value, .device = device, .first = first, .last = first,
-                               .same_as = -1, .bytes = bytes};
+    s->list[s->count] = (span){.value = value,
+                               .device = device,
+                               .first = first,
+                               .last = first,
+                               .same_as = -1,
+                               .bytes = bytes};
     *out = s->count++;
     return PEWTER_OK;
 }
@@ -85,11 +89,15 @@ static pewter_status bring(spans *s, int32_t value, const pw_item *reader, int32
     size_t row;
     if (low->values[value].dtype != PW_F32 ||
         !pw_tensor_bytes(PW_F32, v->n[0] * v->n[1], 1, 1, &row))
-        return pw_fail(err, PEWTER_E_UNSUPPORTED, "an activation in a private format would have "
-                                                  "to leave its device");
+        return pw_fail(err, PEWTER_E_UNSUPPORTED,
+                       "an activation in a private format would have "
+                       "to leave its device");
     low->plan->copies[low->plan->n_copies++] =
-        (pw_plan_copy){.from = from->device, .to = reader->device, .row_bytes = row,
-                       .rows = v->rows, .from_offset = (size_t)value}; /* value, until placed */
+        (pw_plan_copy){.from = from->device,
+                       .to = reader->device,
+                       .row_bytes = row,
+                       .rows = v->rows,
+                       .from_offset = (size_t)value}; /* value, until placed */
     return PEWTER_OK;
 }
 
@@ -191,8 +199,7 @@ static void settle(spans *s)
     }
     for (int32_t i = 0; i < s->count; i++) {
         span *here = &s->list[i];
-        here->offset =
-            here->same_as >= 0 ? s->list[here->same_as].offset : lowest(s, i);
+        here->offset = here->same_as >= 0 ? s->list[here->same_as].offset : lowest(s, i);
         pw_plan_device *device = &s->low->plan->devices[here->device];
         if (here->offset + here->bytes > device->activation_bytes)
             device->activation_bytes = here->offset + here->bytes;
@@ -234,7 +241,8 @@ static void write_offsets(const spans *s)
 pewter_status pw_reuse(pw_lowering *low, pewter_error *err)
 {
     const int32_t cap = low->n_values * low->plan->n_devices;
-    spans s = {.low = low, .cap = cap,
+    spans s = {.low = low,
+               .cap = cap,
                .list = pw_arena_array(&low->plan->arena, (size_t)cap, sizeof *s.list)};
     if (s.list == NULL) return pw_fail(err, PEWTER_E_MEMORY, "no memory for %d lifetimes", cap);
     PW_TRY(live(&s, err));

@@ -88,8 +88,8 @@ static pewter_status prepare_all(pw_run *run, pewter_error *err)
     const pw_resident_device *on = &run->resident->devices[plan->logits_device];
     const bool direct = backend_of(run, plan->logits_device)->map(on->device, on->activations);
     if (!direct)
-        run->logits = pw_arena_array(&run->arena, (size_t)(plan->vocab * plan->outputs),
-                                     sizeof *run->logits);
+        run->logits =
+            pw_arena_array(&run->arena, (size_t)(plan->vocab * plan->outputs), sizeof *run->logits);
     if (run->programs == NULL || run->staging == NULL || (!direct && run->logits == NULL))
         return pw_fail(err, PEWTER_E_MEMORY, "no memory to run the plan");
     for (int32_t i = 0; i < plan->n_segments; i++) PW_TRY(prepare(run, i, err));
@@ -192,22 +192,27 @@ static pewter_status fetch_logits(const pw_run *run, int64_t rows, const float *
         *out = (const float *)(const void *)(base + plan->logits_offset);
         return PEWTER_OK;
     }
+    PW_TRY(read_from(run, plan->logits_device, on->activations, plan->logits_offset, run->logits,
+                     (size_t)(rows * plan->vocab) * sizeof *run->logits, err));
     *out = run->logits;
-    return read_from(run, plan->logits_device, on->activations, plan->logits_offset, run->logits,
-                     (size_t)(rows * plan->vocab) * sizeof *run->logits, err);
+    return PEWTER_OK;
 }
 
 pewter_status pw_run_step(pw_run *run, const pw_step_input *input, const float **logits,
                           pewter_error *err)
 {
     const pw_plan *plan = run->plan;
-    if (input->n_tokens < 1 || input->n_tokens > plan->width || input->n_rows > plan->outputs)
-        return pw_fail(err, PEWTER_E_ARG, "a step takes 1 to %lld tokens and %lld rows, not %lld, "
-                                          "%lld",
-                       (long long)plan->width, (long long)plan->outputs,
-                       (long long)input->n_tokens, (long long)input->n_rows);
-    const pw_bindings bind = {.tokens = input->n_tokens, .outputs = input->n_rows,
-                              .batch = input->batch, .stop = input->stop};
+    if (input->n_tokens < 1 || input->n_tokens > plan->width || input->n_rows < 0 ||
+        input->n_rows > plan->outputs)
+        return pw_fail(err, PEWTER_E_ARG,
+                       "a step takes 1 to %lld tokens and %lld rows, not %lld, "
+                       "%lld",
+                       (long long)plan->width, (long long)plan->outputs, (long long)input->n_tokens,
+                       (long long)input->n_rows);
+    const pw_bindings bind = {.tokens = input->n_tokens,
+                              .outputs = input->n_rows,
+                              .batch = input->batch,
+                              .stop = input->stop};
     PW_TRY(write_inputs(run, input, err));
     for (int32_t i = 0; i < plan->n_segments; i++) {
         const pw_segment *segment = &plan->segments[i];

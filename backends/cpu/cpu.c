@@ -59,7 +59,7 @@ static pewter_status device_open(const pw_device_info *info, const pw_site *site
     if (dev->counters == NULL) {
         device_close(dev);
         return pw_fail(err, PEWTER_E_MEMORY, "%s: no memory for %d workers", info->name,
-                       dev->workers);
+                       info->threads);
     }
     memset(dev->counters, 0, bytes);
     const pewter_status status = pw_pool_new(site, dev->workers, alloc, &dev->pool, err);

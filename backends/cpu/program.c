@@ -7,8 +7,8 @@
 #include "pw/status.h"
 
 enum {
-    TASKS_A_WORKER = 8,       /* so that a slow core does not hold up the others */
-    TASK_BYTES = 16 * 1024,   /* less work than this is not worth handing out */
+    TASKS_A_WORKER = 8,     /* so that a slow core does not hold up the others */
+    TASK_BYTES = 16 * 1024, /* less work than this is not worth handing out */
     SCRATCH_ALIGN = 64
 };
 
@@ -89,8 +89,7 @@ static int64_t chunk_for(const bound_call *b, int32_t workers)
     if (k->extent == NULL) {
         const double unit = pw_op_bytes(&b->call) / (double)b->extent;
         const double least = unit > 0.0 ? TASK_BYTES / unit : 1.0;
-        if ((double)chunk < least)
-            chunk = least < (double)b->extent ? (int64_t)least : b->extent;
+        if ((double)chunk < least) chunk = least < (double)b->extent ? (int64_t)least : b->extent;
     }
     const int64_t grain = pw_grain(k, &b->call);
     if (k->max_task > 0) chunk = pw_min(chunk, pw_max(k->max_task, grain));
@@ -131,8 +130,7 @@ bool pw_cpu_run(pw_device *dev, pw_program *program, int64_t deadline_ns)
 {
     for (size_t i = 0; i < program->n_steps; i++)
         for (size_t c = 0; c < program->steps[i].n_calls; c++)
-            bind_call(&program->calls[i][c], &program->steps[i].calls[c], &dev->bind,
-                      dev->workers);
+            bind_call(&program->calls[i][c], &program->steps[i].calls[c], &dev->bind, dev->workers);
 
     for (size_t j = 0; j < program->n_jobs; j++) {
         const phase *p = &program->phases[j];
@@ -212,8 +210,8 @@ static size_t lay_step(pw_program *p, size_t step, bound_call *calls, size_t job
     }
     p->calls[step] = calls;
     for (int phases = 0; phases < (merge ? 2 : 1); phases++, job++) {
-        p->phases[job] = (phase){
-            .program = p, .calls = calls, .n_calls = from->n_calls, .merge = phases == 1};
+        p->phases[job] =
+            (phase){.program = p, .calls = calls, .n_calls = from->n_calls, .merge = phases == 1};
         p->jobs[job].run = run_task;
         p->jobs[job].context = &p->phases[job];
     }

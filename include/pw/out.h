@@ -2,6 +2,7 @@
 #ifndef PW_OUT_H
 #define PW_OUT_H
 
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -13,14 +14,20 @@ typedef struct pw_out {
     size_t cap, at; /* `at` may pass `cap`: the length that the whole text has */
 } pw_out;
 
+/* Numbers are written with a point, whatever the locale of the program. */
 PW_PRINTF(2, 3)
 static inline void pw_print(pw_out *out, const char *format, ...)
 {
     const size_t left = out->at < out->cap ? out->cap - out->at : 0;
+    const locale_t plain =
+        newlocale(LC_ALL_MASK, "C", (locale_t)0); /* 0 would leave all as it is */
+    const locale_t before = uselocale(plain);
     va_list args;
     va_start(args, format);
     const int length = vsnprintf(left > 0 ? out->buf + out->at : NULL, left, format, args);
     va_end(args);
+    uselocale(before);
+    if (plain != (locale_t)0) freelocale(plain);
     if (length > 0) out->at += (size_t)length;
 }
 
