@@ -1,5 +1,3 @@
-/* Six rows by 4 x 16 lanes. */
-#define PW_F32_GROUPS 4
 #include "kernels/cpu/x86/attention_f32.h"
 
 #include "kernels/cpu/x86/x86.h"

@@ -1,7 +1,5 @@
 /* Attention in f32 products over pages of any dtype, on sixteen lanes: the same bits in AVX2 and
- * AVX-512. A page that is not f32 is decoded into the tile's `page` first, once for all rows.
- * PW_F32_GROUPS, set before this is included, is how many groups of sixteen lanes a register tile of
- * six rows has. */
+ * AVX-512. A page that is not f32 is decoded into the tile's `page` first, once for all rows. */
 #ifndef PW_KERNELS_CPU_X86_ATTENTION_F32_H
 #define PW_KERNELS_CPU_X86_ATTENTION_F32_H
 
@@ -11,6 +9,12 @@
 #include "kernels/cpu/x86/cast.h"
 #include "pw/num.h"
 
+/* A register tile has six rows by so many groups of sixteen lanes. */
+#if defined(__AVX512F__)
+enum { PW_F32_GROUPS = 4 };
+#else
+enum { PW_F32_GROUPS = 1 };
+#endif
 enum { PW_F32_ROWS = 6, PW_F32_LANES = 16, PW_F32_BLOCKS = PW_PAGE / PW_F32_LANES };
 
 /* ---- Pages to f32 ---------------------------------------------------------------------------- */

@@ -2,9 +2,7 @@
  * AVX2 and AVX-512. One to three tokens stream floats straight into registers. All else runs in tiles
  * over a slab of k that is in the first cache: weights that are not f32 are decoded into scratch, to
  * the bits of pw_dequantize, and a tile's activations are copied, once for several panels, for their
- * rows lie too far apart.
- * PW_F32_TOKENS and PW_F32_GROUPS, set before this is included, are the tokens and the groups of
- * sixteen lanes that a register tile has. */
+ * rows lie too far apart. */
 #ifndef PW_KERNELS_CPU_X86_MATMUL_F32_H
 #define PW_KERNELS_CPU_X86_MATMUL_F32_H
 
@@ -14,6 +12,14 @@
 #include "kernels/cpu/x86/finish.h"
 #include "kernels/cpu/x86/float.h"
 #include "kernels/cpu/x86/int8_256.h"
+
+/* A register tile has so many tokens by so many groups of sixteen lanes: 24 sums in 32 registers, or
+ * twelve in sixteen. */
+#if defined(__AVX512F__)
+enum { PW_F32_TOKENS = 12, PW_F32_GROUPS = 2 };
+#else
+enum { PW_F32_TOKENS = 6, PW_F32_GROUPS = 1 };
+#endif
 
 enum {
     PW_F32_FEW = 3,
@@ -152,7 +158,7 @@ static void pw_f32_tile_sized(const float *w, const float *x, int64_t ks, float 
         case 4: pw_f32_tile(w, x, ks, c, start, 4); break;
         case 5: pw_f32_tile(w, x, ks, c, start, 5); break;
         case 6: pw_f32_tile(w, x, ks, c, start, 6); break;
-#if PW_F32_TOKENS > 6
+#if defined(__AVX512F__)
         case 7: pw_f32_tile(w, x, ks, c, start, 7); break;
         case 8: pw_f32_tile(w, x, ks, c, start, 8); break;
         case 9: pw_f32_tile(w, x, ks, c, start, 9); break;

@@ -1,6 +1,3 @@
-/* Six tokens by 1 x 16 lanes: twelve sums in sixteen registers. */
-#define PW_F32_TOKENS 6
-#define PW_F32_GROUPS 1
 #include "kernels/cpu/x86/matmul_f32.h"
 
 #include "kernels/cpu/x86/x86.h"

@@ -1,6 +1,3 @@
-/* Twelve tokens by 2 x 16 lanes: twenty-four sums in thirty-two registers. */
-#define PW_F32_TOKENS 12
-#define PW_F32_GROUPS 2
 #include "kernels/cpu/x86/matmul_f32.h"
 
 #include "kernels/cpu/x86/x86.h"
