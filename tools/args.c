@@ -1,6 +1,8 @@
 #include "tools/args.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +12,8 @@
 
 static void print_help(const arg_command *command, const arg_option *const *tables)
 {
-    printf("usage: pewter %s %s [options]\n\n%s\n\noptions:\n", command->name, command->plain,
-           command->summary);
+    printf("usage: pewter %s %s%s[options]\n\n%s\n\noptions:\n", command->name, command->plain,
+           *command->plain != 0 ? " " : "", command->summary);
     for (; *tables != NULL; tables++) {
         for (const arg_option *o = *tables; o->name != NULL; o++) {
             char left[64];
@@ -41,27 +43,69 @@ static arg_result wrong(const arg_command *command, const char *format, ...)
     return ARGS_WRONG;
 }
 
-/* Text to a number of the option's kind; false where it is none, or does not fit. */
-static bool take_number(const arg_option *o, const char *text)
+static bool take_whole(const arg_option *o, const char *text, long long low, long long high)
 {
     char *end;
     errno = 0;
-    switch (o->kind) {
-    case ARG_INT: {
-        const long value = strtol(text, &end, 10);
-        if (value < INT32_MIN || value > INT32_MAX) return false;
+    const long long value = strtoll(text, &end, 10);
+    if (errno != 0 || *end != 0 || value < low || value > high) return false;
+    if (o->kind == ARG_INT)
         *(int32_t *)o->value = (int32_t)value;
-        break;
-    }
-    case ARG_LONG: *(int64_t *)o->value = strtoll(text, &end, 10); break;
-    case ARG_SEED: *(uint64_t *)o->value = strtoull(text, &end, 0); break;
-    case ARG_FLOAT: *(float *)o->value = strtof(text, &end); break;
+    else
+        *(int64_t *)o->value = value;
+    return true;
+}
+
+/* Decimal, or hexadecimal behind 0x: a zero in front means nothing. */
+static bool take_seed(const arg_option *o, const char *text)
+{
+    char *end;
+    errno = 0;
+    const bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    const unsigned long long value = strtoull(text, &end, hex ? 16 : 10);
+    if (errno != 0 || *end != 0 || *text == '-') return false;
+    *(uint64_t *)o->value = value;
+    return true;
+}
+
+/* What is too small for a float becomes the nearest one; what is too large is none. */
+static bool take_float(const arg_option *o, const char *text)
+{
+    char *end;
+    const float value = strtof(text, &end);
+    if (*end != 0 || !isfinite(value)) return false;
+    *(float *)o->value = value;
+    return true;
+}
+
+/* Text to a number of the option's kind; false where it is none, or does not fit. */
+static bool take_number(const arg_option *o, const char *text)
+{
+    if (*text == 0 || isspace((unsigned char)*text)) return false;
+    switch (o->kind) {
+    case ARG_INT: return take_whole(o, text, INT32_MIN, INT32_MAX);
+    case ARG_LONG: return take_whole(o, text, INT64_MIN, INT64_MAX);
+    case ARG_SEED: return take_seed(o, text);
+    case ARG_FLOAT: return take_float(o, text);
     case ARG_FLAG:
     case ARG_TEXT:
-    case ARG_TEXTS:
-    default: return false;
+    case ARG_TEXTS: break;
     }
-    return errno == 0 && end != text && *end == 0;
+    return false;
+}
+
+static const char *number_wanted(arg_kind kind)
+{
+    switch (kind) {
+    case ARG_INT: return "a whole number of 32 bits";
+    case ARG_LONG: return "a whole number of 64 bits";
+    case ARG_SEED: return "a whole number from 0 to 18446744073709551615";
+    case ARG_FLOAT:
+    case ARG_FLAG:
+    case ARG_TEXT:
+    case ARG_TEXTS: break;
+    }
+    return "a number";
 }
 
 static arg_result take_value(const arg_command *command, const arg_option *o, const char *text)
@@ -71,7 +115,7 @@ static arg_result take_value(const arg_command *command, const arg_option *o, co
     case ARG_TEXTS: {
         arg_texts *texts = o->value;
         if (texts->count == ARG_MAX_TEXTS)
-            return wrong(command, "%s may be given %d times", o->name, ARG_MAX_TEXTS);
+            return wrong(command, "%s may be given %d times at most", o->name, ARG_MAX_TEXTS);
         texts->text[texts->count++] = text;
         return ARGS_OK;
     }
@@ -81,7 +125,8 @@ static arg_result take_value(const arg_command *command, const arg_option *o, co
     case ARG_SEED:
     case ARG_FLOAT: break;
     }
-    return take_number(o, text) ? ARGS_OK : wrong(command, "%s wants a number, found '%s'", o->name, text);
+    if (take_number(o, text)) return ARGS_OK;
+    return wrong(command, "%s wants %s, found '%s'", o->name, number_wanted(o->kind), text);
 }
 
 static const arg_option *find(const arg_option *const *tables, const char *name, size_t length)
@@ -96,8 +141,8 @@ static const arg_option *find(const arg_option *const *tables, const char *name,
 }
 
 /* One option at argv[*at]; moves on past its value. */
-static arg_result take_option(const arg_command *command, const arg_option *const *tables,
-                              int argc, char **argv, int *at)
+static arg_result take_option(const arg_command *command, const arg_option *const *tables, int argc,
+                              char **argv, int *at)
 {
     const char *word = argv[*at];
     const char *equals = word[1] == '-' ? strchr(word, '=') : NULL;
@@ -105,12 +150,14 @@ static arg_result take_option(const arg_command *command, const arg_option *cons
         find(tables, word, equals != NULL ? (size_t)(equals - word) : strlen(word));
     if (o == NULL) return wrong(command, "unknown option '%s'", word);
     if (o->kind == ARG_FLAG) {
-        if (equals != NULL) return wrong(command, "%s takes no value, found '%s'", o->name, equals + 1);
+        if (equals != NULL)
+            return wrong(command, "%s takes no value, found '%s'", o->name, equals + 1);
         *(bool *)o->value = true;
         return ARGS_OK;
     }
     if (equals != NULL) return take_value(command, o, equals + 1);
-    if (*at + 1 >= argc) return wrong(command, "%s wants a value", o->name);
+    if (*at + 1 >= argc)
+        return wrong(command, "%s wants a value: %s %s", o->name, o->name, o->shown);
     return take_value(command, o, argv[++*at]);
 }
 
@@ -135,8 +182,7 @@ arg_result args_parse(const arg_command *command, const arg_option *const *table
             plain[count++] = word;
         }
     }
-    if (count < command->plain_least)
-        return wrong(command, "%s is wanted", command->plain);
+    if (count < command->plain_least) return wrong(command, "%s is wanted", command->plain);
     *n_plain = count;
     return ARGS_OK;
 }

@@ -8,8 +8,8 @@ typedef enum arg_kind {
     ARG_FLAG,  /* bool */
     ARG_INT,   /* int32_t */
     ARG_LONG,  /* int64_t */
-    ARG_SEED,  /* uint64_t */
-    ARG_FLOAT, /* float */
+    ARG_SEED,  /* uint64_t; decimal, or hexadecimal behind 0x */
+    ARG_FLOAT, /* float, finite */
     ARG_TEXT,  /* const char *, into argv */
     ARG_TEXTS  /* arg_texts: may be given several times */
 } arg_kind;

@@ -2,27 +2,32 @@
 #include <errno.h>
 #include <histedit.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/text/json.h"
+#include "pw/attr.h"
 #include "tools/commands.h"
 #include "tools/generate.h"
 
-enum { MAX_MESSAGES = 512 };
+enum { MAX_MESSAGES = 512, HISTORY_LINES = 500 };
 
 static const arg_command command = {
     .name = "chat",
     .plain = "MODEL",
     .summary = "A conversation. /system TEXT sets what the system says, /reset forgets, /save FILE "
                "writes the\nmessages as JSON, /stats prints figures, /quit leaves. Ctrl-C ends an "
-               "answer, Ctrl-D the conversation.",
-    .examples = "pewter chat model.gguf\npewter chat model.gguf --system \"Answer in Persian.\"",
+               "answer, Ctrl-D the conversation.\nWith --json a line is read and an object "
+               "{\"role\":\"assistant\",\"content\":...,\"finish\":...} written, in turn.",
+    .examples = "pewter chat model.gguf\npewter chat model.gguf --system \"Answer in Persian.\"\n"
+                "echo Hello | pewter chat model.gguf --json",
     .plain_least = 1,
     .plain_most = 1,
 };
+
+#define COMMANDS "/system TEXT, /save FILE, /reset, /stats, /quit"
 
 typedef struct chat {
     common common;
@@ -40,6 +45,18 @@ typedef struct chat {
     char *answer;
     size_t answer_bytes, answer_cap;
 } chat;
+
+/* A remark that is no part of an answer. */
+PW_PRINTF(2, 3)
+static void note(const chat *c, const char *format, ...)
+{
+    FILE *to = c->json ? stderr : stdout;
+    va_list args;
+    va_start(args, format);
+    vfprintf(to, format, args);
+    va_end(args);
+    fflush(to);
+}
 
 /* ---- Messages -------------------------------------------------------------------------------- */
 
@@ -77,35 +94,35 @@ static void set_system(chat *c, const char *text)
 {
     drop_messages(c, 0);
     reset(c);
-    if (*text != 0) add_message(c, "system", text);
-    printf("(a new conversation%s)\n", *text != 0 ? "" : " without a system message");
+    if (*text != 0 && !add_message(c, "system", text)) return;
+    note(c, "(a new conversation%s)\n", *text != 0 ? "" : " without a system message");
+}
+
+static void write_message(FILE *to, const pewter_message *message)
+{
+    fputs("{\"role\":", to);
+    common_quote(to, message->role, strlen(message->role));
+    fputs(",\"content\":", to);
+    common_quote(to, message->content, strlen(message->content));
 }
 
 static void save(const chat *c, const char *path)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; list != NULL && i < c->n_messages; i++) {
-        json_t *message = json_pack("{s:s, s:s}", "role", c->messages[i].role, "content",
-                                    c->messages[i].content);
-        if (json_array_append_new(list, message) != 0) {
-            json_decref(list);
-            list = NULL;
-        }
+    FILE *file = fopen(path, "wbe");
+    bool failed = file == NULL;
+    for (size_t i = 0; !failed && i < c->n_messages; i++) {
+        fputs(i > 0 ? ",\n" : "[", file);
+        write_message(file, &c->messages[i]);
+        fputc('}', file);
     }
-    char *text = NULL;
-    size_t bytes = 0;
-    pewter_error err = {"no memory"};
-    FILE *file = NULL;
-    if (list == NULL || pw_json_dump(list, 1, &text, &bytes, &err) != PEWTER_OK)
-        fprintf(stderr, "pewter: %s\n", err.message);
-    else if ((file = fopen(path, "wbe")) == NULL || fwrite(text, 1, bytes, file) != bytes ||
-             fputc('\n', file) == EOF)
-        fprintf(stderr, "pewter: %s: %s\n", path, strerror(errno));
+    if (!failed) fputs(c->n_messages > 0 ? "]\n" : "[]\n", file);
+    failed = failed || fflush(file) != 0 || ferror(file);
+    const int why = errno;
+    if (file != NULL) fclose(file);
+    if (failed)
+        fprintf(stderr, "pewter: %s: %s\n", path, strerror(why));
     else
-        printf("(%zu messages in %s)\n", c->n_messages, path);
-    if (file != NULL && fclose(file) != 0) fprintf(stderr, "pewter: %s: %s\n", path, strerror(errno));
-    pw_json_text_free(text);
-    json_decref(list);
+        note(c, "(%zu messages in %s)\n", c->n_messages, path);
 }
 
 /* ---- An answer ------------------------------------------------------------------------------- */
@@ -116,72 +133,97 @@ static bool take_piece(void *context, const char *text, size_t bytes)
     if (c->answer_bytes + bytes + 1 > c->answer_cap) {
         const size_t cap = 2 * (c->answer_bytes + bytes) + 4096;
         char *bigger = realloc(c->answer, cap);
-        if (bigger == NULL) return false;
+        if (bigger == NULL) {
+            fprintf(stderr, "pewter: no memory for an answer of %zu bytes\n", cap);
+            return false;
+        }
         c->answer = bigger;
         c->answer_cap = cap;
     }
     memcpy(c->answer + c->answer_bytes, text, bytes);
     c->answer_bytes += bytes;
     c->answer[c->answer_bytes] = 0;
-    return common_write(text, bytes);
+    return c->json || common_write(text, bytes);
 }
 
-/* Gives the session the conversation: what it holds already is kept, as far as the tokens agree. */
-static pewter_status prompt(chat *c, pewter_error *err)
+/* Gives the session the conversation: what it holds already is kept, as far as the tokens agree.
+ * *fresh: how many are left to compute. */
+static pewter_status prompt(chat *c, size_t *fresh, pewter_error *err)
 {
-    size_t count = 0;
-    pewter_status status = pewter_chat_prompt(c->model, c->messages, c->n_messages, true, NULL, 0,
-                                              &count, err);
-    if (status != PEWTER_OK) return status;
-    int32_t *ids = malloc((count + 1) * sizeof *ids);
-    if (ids == NULL) {
-        snprintf(err->message, sizeof err->message, "no memory for %zu tokens", count);
-        return PEWTER_E_MEMORY;
-    }
-    status = pewter_chat_prompt(c->model, c->messages, c->n_messages, true, ids, count, &count, err);
-    if (status == PEWTER_OK) {
-        size_t same = 0;
-        while (same < c->n_ids && same + 1 < count && ids[same] == c->ids[same]) same++;
-        status = pewter_session_rewind(c->session, (int64_t)same, err);
-        if (status == PEWTER_OK)
-            status = pewter_prompt(c->session, ids + same, count - same, err);
-    }
+    size_t count = 0, same = 0;
+    pewter_status status;
+    int32_t *ids = common_chat_ids(c->model, c->messages, c->n_messages, &count, &status, err);
+    if (ids == NULL) return status;
+    while (same < c->n_ids && same + 1 < count && ids[same] == c->ids[same]) same++;
+    status = pewter_session_rewind(c->session, (int64_t)same, err);
+    if (status == PEWTER_OK) status = pewter_prompt(c->session, ids + same, count - same, err);
     free(c->ids);
     c->ids = ids;
     c->n_ids = status == PEWTER_OK ? count : 0;
-    if (status != PEWTER_OK) (void)pewter_session_reset(c->session, NULL);
+    *fresh = count - same;
     return status;
 }
 
+/* What came of the last message: the answer is whole, or the message is forgotten. */
+static void refuse(chat *c, size_t before, pewter_status status, const pewter_error *err)
+{
+    if (c->json) {
+        printf("{\"error\":");
+        common_quote(stdout, err->message, strlen(err->message));
+        printf("}\n");
+    }
+    common_failed(status, err);
+    if (status == PEWTER_E_LIMIT) note(c, "(that message is left out; /reset begins anew)\n");
+    drop_messages(c, before);
+    c->n_ids = 0;
+    (void)pewter_session_reset(c->session, NULL);
+}
+
+static void end_answer(chat *c, pewter_finish finish)
+{
+    if (c->json) {
+        write_message(stdout, &c->messages[c->n_messages - 1]);
+        printf(",\"finish\":\"%s\"}\n", finish_name(finish));
+    } else {
+        common_write("\n", 1);
+    }
+    if (common_interrupted()) {
+        note(c, "(ended)\n");
+        print_figures(NULL, c->model, c->session, false);
+    }
+    explain_finish(finish, &c->generation.options, c->session);
+}
+
+/* One message and its answer; false where the output cannot be written. */
 static bool say(chat *c, const char *line)
 {
     const size_t before = c->n_messages;
+    if (before + 2 > MAX_MESSAGES) {
+        note(c, "(a conversation holds %d messages; /reset begins anew)\n", MAX_MESSAGES);
+        return true;
+    }
     if (!add_message(c, "user", line)) return true;
     pewter_error err;
     pewter_finish finish = PEWTER_FINISH_NONE;
+    size_t fresh = 0;
     c->answer_bytes = 0;
-    pewter_status status = prompt(c, &err);
-    if (status == PEWTER_OK) {
-        common_catch(c->session);
-        status = generate(c->engine, c->session, take_piece, c, &finish, &err);
-    }
-    if (status != PEWTER_OK) {
-        common_failed(status, &err);
-        drop_messages(c, before);
-        return true;
-    }
-    printf("\n");
-    if (finish == PEWTER_FINISH_CANCELLED || common_interrupted()) {
-        printf("(ended)\n");
-        print_figures(NULL, c->model, c->session, false);
-    }
-    if (finish == PEWTER_FINISH_LENGTH) printf("(the answer was cut: length)\n");
-    common_catch(NULL);
-    add_message(c, "assistant", c->answer_bytes > 0 ? c->answer : "");
-    return fflush(stdout) == 0;
+    pewter_status status = prompt(c, &fresh, &err);
+    const generate_job job = {c->engine, c->session, fresh, take_piece, c};
+    if (status == PEWTER_OK) status = generate(&job, &finish, &err);
+    if (status != PEWTER_OK)
+        refuse(c, before, status, &err);
+    else if (add_message(c, "assistant", c->answer_bytes > 0 ? c->answer : ""))
+        end_answer(c, finish);
+    common_release();
+    return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
+
+static bool is_command(const char *line, size_t length, const char *name)
+{
+    return strlen(name) == length && strncmp(line, name, length) == 0;
+}
 
 /* One line of input; false ends the conversation. */
 static bool take_line(chat *c, char *line)
@@ -192,18 +234,22 @@ static bool take_line(chat *c, char *line)
 
     const size_t length = strcspn(line, " ");
     const char *rest = line + length + strspn(line + length, " ");
-    if (strncmp(line, "/quit", length) == 0 && length > 1) return false;
-    if (strncmp(line, "/system", length) == 0 && length > 2)
+    if (is_command(line, length, "/quit")) return false;
+    if (is_command(line, length, "/system")) {
         set_system(c, rest);
-    else if (strncmp(line, "/reset", length) == 0 && length > 1)
+    } else if (is_command(line, length, "/reset")) {
         reset(c);
-    else if (strncmp(line, "/save", length) == 0 && length > 2 && *rest != 0)
+        note(c, "(a new conversation)\n");
+    } else if (is_command(line, length, "/save") && *rest != 0) {
         save(c, rest);
-    else if (strncmp(line, "/stats", length) == 0 && length > 2)
+    } else if (is_command(line, length, "/stats")) {
         print_figures(c->engine, c->model, c->session, false);
-    else
-        printf("(/system TEXT, /save FILE, /reset, /stats, /quit)\n");
-    fflush(stdout);
+    } else {
+        note(c,
+             "(no command %s: " COMMANDS "; a message that begins with / needs a blank "
+             "before it)\n",
+             line);
+    }
     return true;
 }
 
@@ -214,29 +260,51 @@ static char *show_prompt(EditLine *line)
     return text;
 }
 
-/* libedit keeps the terminal raw while it reads only, so an answer is printed as usual. */
+/* Ctrl-Z while a line is edited: the shell finds the terminal as it was. */
+static unsigned char suspend(EditLine *edit, int key)
+{
+    (void)key;
+    el_set(edit, EL_PREP_TERM, 0);
+    raise(SIGTSTP);
+    el_set(edit, EL_PREP_TERM, 1);
+    return CC_REDISPLAY;
+}
+
+/* Keys make no signals while a line is edited, so that Ctrl-C empties it. libedit keeps the terminal
+ * raw only while it reads, so that an answer is printed as usual. */
+static void set_up(EditLine *edit, History *past)
+{
+    HistEvent event;
+    history(past, &event, H_SETSIZE, HISTORY_LINES);
+    el_set(edit, EL_PROMPT, show_prompt);
+    el_set(edit, EL_EDITOR, "emacs");
+    el_set(edit, EL_SIGNAL, 1);
+    el_set(edit, EL_HIST, history, past);
+    el_set(edit, EL_SETTY, "-d", "-isig", NULL);
+    el_set(edit, EL_BIND, "^C", "em-kill-line", NULL);
+    el_set(edit, EL_ADDFN, "suspend", "Leaves the program for a while", suspend);
+    el_set(edit, EL_BIND, "^Z", "suspend", NULL);
+}
+
 static void edit_lines(chat *c)
 {
     History *past = history_init();
     EditLine *edit = el_init("pewter", stdin, stdout, stderr);
     if (past == NULL || edit == NULL) {
-        fprintf(stderr, "pewter: no line editing here\n");
+        fprintf(stderr, "pewter: no memory for editing lines\n");
     } else {
-        HistEvent event;
-        history(past, &event, H_SETSIZE, 500);
-        el_set(edit, EL_PROMPT, show_prompt);
-        el_set(edit, EL_EDITOR, "emacs");
-        el_set(edit, EL_SIGNAL, 0);
-        el_set(edit, EL_HIST, history, past);
+        set_up(edit, past);
         for (bool more = true; more;) {
             int count;
-            signal(SIGINT, SIG_IGN);
             const char *line = el_gets(edit, &count);
-            if (line == NULL || count <= 0) break;
+            if (line == NULL || count <= 0) {
+                printf("\n");
+                break;
+            }
+            HistEvent event;
+            if (count > 1) history(past, &event, H_ENTER, line);
             char *copy = strdup(line);
             if (copy == NULL) break;
-            if (count > 1) history(past, &event, H_ENTER, line);
-            common_catch(NULL);
             more = take_line(c, copy);
             free(copy);
         }
@@ -254,47 +322,67 @@ static void read_lines(chat *c)
     free(line);
 }
 
-static int converse(chat *c, const char *path)
+/* A session of the model, with the system's message; an exit code. */
+static int begin(chat *c, const char *path)
 {
-    pewter_load_options options = pewter_load_defaults();
     pewter_error err;
-    common_catch(NULL);
-    if (common_open(&c->common, &c->engine) != PEWTER_OK ||
-        common_load(&c->common, c->engine, path, &options, &c->model) != PEWTER_OK)
-        return EXIT_FAILED;
     pewter_model_info info = {.size = sizeof info};
     pewter_status status = pewter_model_get(c->model, &info, &err);
     if (status == PEWTER_OK && !info.has_template) {
-        fprintf(stderr, "pewter: %s has no chat template: pewter run --raw continues a text\n",
-                path);
+        /* The reason, where the file has a template that does not work. */
+        size_t count;
+        status = pewter_chat_prompt(c->model, NULL, 0, true, NULL, 0, &count, &err);
+        if (status == PEWTER_OK) return EXIT_FAILED;
+        fprintf(stderr, "pewter: %s: ", path);
+        common_print_safe(stderr, err.message, strlen(err.message));
+        fprintf(stderr, ": pewter run --raw continues a text\n");
         return EXIT_FAILED;
     }
     if (status == PEWTER_OK)
         status = pewter_session_new(c->model, &c->generation.options, &c->session, &err);
     if (status != PEWTER_OK) return common_failed(status, &err);
-    if (c->system_option != NULL && !add_message(c, "system", c->system_option))
-        return EXIT_FAILED;
-    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+    return c->system_option == NULL || add_message(c, "system", c->system_option) ? EXIT_FINE
+                                                                                  : EXIT_FAILED;
+}
+
+static int converse(chat *c, const char *path)
+{
+    pewter_load_options options = pewter_load_defaults();
+    common_catch(NULL);
+    int code = common_start(&c->common, path, &options, &c->engine, &c->model);
+    if (code == EXIT_FINE) code = begin(c, path);
+    if (code == EXIT_FINE && common_interrupted()) code = EXIT_INTERRUPTED;
+    if (code != EXIT_FINE) return code;
+    common_release();
+    if (!c->json && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+        note(c, "(" COMMANDS "; Ctrl-C ends an answer, Ctrl-D the conversation)\n");
         edit_lines(c);
-    else
+    } else {
         read_lines(c);
-    if (c->json) save(c, "/dev/stdout");
-    return fflush(stdout) == 0 ? EXIT_FINE : EXIT_FAILED;
+    }
+    return EXIT_FINE;
 }
 
 int cmd_chat(int argc, char **argv)
 {
     chat *c = calloc(1, sizeof *c);
-    if (c == NULL) return EXIT_FAILED;
+    if (c == NULL) {
+        fprintf(stderr, "pewter: no memory\n");
+        return EXIT_FAILED;
+    }
     common_options(&c->common);
     generation_options(&c->generation);
     const arg_option own[] = {
         {"--system", NULL, ARG_TEXT, &c->system_option, "TEXT", "what the system says first"},
-        {"--json", NULL, ARG_FLAG, &c->json, NULL, "print the messages as JSON at the end"},
+        {"--json", NULL, ARG_FLAG, &c->json, NULL, "a JSON object for each answer"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
     };
-    const arg_option *const tables[] = {own, c->generation.table, c->common.model_table,
-                                        c->common.engine_table, NULL};
+    const arg_option *const tables[] = {own,
+                                        c->generation.table,
+                                        c->common.model_table,
+                                        c->common.trust_table,
+                                        c->common.engine_table,
+                                        NULL};
     const char *plain[ARG_MAX_PLAIN];
     int n_plain, code;
     const arg_result result = args_parse(&command, tables, argc, argv, plain, &n_plain);

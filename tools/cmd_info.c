@@ -22,23 +22,16 @@ typedef struct inspected {
     const char *path;
 } inspected;
 
-static pewter_status inspect(void *context, char *buf, size_t cap, size_t *need,
-                             pewter_error *err)
+static pewter_status inspect(void *context, char *buf, size_t cap, size_t *need, pewter_error *err)
 {
     const inspected *i = context;
     return pewter_inspect(i->engine, i->path, buf, cap, need, err);
 }
 
-/* Keys from 0x20 to 0x7e only are sure; what a file's texts hold may steer a terminal. */
+/* What a file's texts hold may steer a terminal. */
 static void print_safe(const char *text)
 {
-    for (; *text != 0; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (c == '\n' || (c >= 0x20 && c != 0x7f))
-            putchar(c);
-        else
-            printf("\\x%02x", c);
-    }
+    common_print_safe(stdout, text, strlen(text));
 }
 
 static void print_scalar(const json_t *value)
@@ -57,18 +50,30 @@ static void print_scalar(const json_t *value)
     } else if (json_is_integer(value)) {
         printf("%lld", (long long)json_integer_value(value));
     } else {
-        printf("%.9g", json_number_value(value));
+        printf("%.7g", json_number_value(value));
     }
 }
 
+/* Blanks up to the column where values stand. */
+static void print_name(const char *name, int column)
+{
+    const size_t length = strlen(name);
+    printf("  ");
+    print_safe(name);
+    printf("%*s", length < (size_t)column ? column - (int)length : 1, "");
+}
+
+/* The chat template is long and has its own place. */
 static void print_pairs(const json_t *object, const char *title)
 {
     printf("%s\n", title);
     const char *key;
     json_t *value;
     /* The iteration reads only; jansson's macro wants a pointer without const. */
-    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
-        printf("  %-46s ", key);
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        if (strcmp(key, "tokenizer.chat_template") == 0) continue;
+        print_name(key, 47);
         print_scalar(value);
         putchar('\n');
     }
@@ -79,8 +84,8 @@ static void print_tensors(const json_t *tensors)
     printf("tensors\n");
     for (size_t i = 0; i < json_array_size(tensors); i++) {
         const json_t *t = json_array_get(tensors, i), *shape = json_object_get(t, "shape");
-        printf("  %-46s %-8s [", json_string_value(json_object_get(t, "name")),
-               json_string_value(json_object_get(t, "type")));
+        print_name(json_string_value(json_object_get(t, "name")), 47);
+        printf("%-8s [", json_string_value(json_object_get(t, "type")));
         for (size_t d = 0; d < json_array_size(shape); d++)
             printf("%s%lld", d > 0 ? ", " : "",
                    (long long)json_integer_value(json_array_get(shape, d)));
@@ -109,7 +114,8 @@ static void print_info(const json_t *root, bool tensors)
     printf("bytes per type\n");
     const char *key;
     json_t *value;
-    json_object_foreach(json_object_get(root, "types"), key, value) {
+    json_object_foreach(json_object_get(root, "types"), key, value)
+    {
         printf("  %-8s %14lld in %lld tensors\n", key,
                (long long)json_integer_value(json_object_get(value, "bytes")),
                (long long)json_integer_value(json_object_get(value, "tensors")));
@@ -157,8 +163,8 @@ int cmd_info(int argc, char **argv)
     const arg_result result = args_parse(&command, tables, argc, argv, plain, &n_plain);
     if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
     inspected i = {.path = plain[0]};
-    if (common_open(&c, &i.engine) != PEWTER_OK) return EXIT_FAILED;
-    const int code = show(&i, json, tensors);
+    int code = common_open(&c, &i.engine);
+    if (code == EXIT_FINE) code = show(&i, json, tensors);
     pewter_close(i.engine);
-    return fflush(stdout) == 0 ? code : EXIT_FAILED;
+    return code;
 }

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +10,11 @@
 static const arg_command command = {
     .name = "logits",
     .plain = "MODEL",
-    .summary = "The logits at every position of the given tokens, a JSON line each:\n"
-               "{\"pos\":i,\"logits\":[...]}. With --raw FILE they go there as little-endian float32 "
-               "[n][vocabulary],\nand one line {\"logits_f32\":\"FILE\"} is printed. --greedy N adds "
-               "{\"case\":\"greedy\",\"tokens\":[...]}.",
+    .summary =
+        "The logits at every position of the given tokens, a JSON line each:\n"
+        "{\"pos\":i,\"logits\":[...]}. With --raw FILE they go there as little-endian float32 "
+        "[n][vocabulary],\nand one line {\"logits_f32\":\"FILE\"} is printed. --greedy N adds "
+        "{\"case\":\"greedy\",\"tokens\":[...]}.",
     .examples = "pewter logits model.gguf --ids 1,2,3\n"
                 "pewter logits model.gguf --ids 1,2,3 --raw logits.f32 --greedy 16",
     .plain_least = 1,
@@ -20,16 +22,19 @@ static const arg_command command = {
 };
 
 typedef struct sink {
+    pewter_session *session;
     FILE *raw;
-    bool failed;
+    int failed; /* an errno */
 } sink;
 
 static void put_row(void *context, int64_t pos, const float *logits, int64_t vocab)
 {
     sink *s = context;
+    if (common_interrupted() || ferror(stdout)) pewter_cancel(s->session);
     if (s->raw != NULL) {
-        if (fwrite(logits, sizeof *logits, (size_t)vocab, s->raw) != (size_t)vocab)
-            s->failed = true;
+        if (s->failed == 0 &&
+            fwrite(logits, sizeof *logits, (size_t)vocab, s->raw) != (size_t)vocab)
+            s->failed = errno;
         return;
     }
     printf("{\"pos\":%lld,\"logits\":[", (long long)pos);
@@ -49,12 +54,13 @@ static int32_t *parse_ids(const char *text, size_t *count)
     int32_t *ids = malloc((strlen(text) / 2 + 1) * sizeof *ids);
     size_t n = 0;
     const char *at = text;
+    if (ids == NULL) fprintf(stderr, "pewter: no memory for tokens\n");
     while (ids != NULL) {
         char *end;
         errno = 0;
         const long id = strtol(at, &end, 10);
-        if (end == at || errno != 0 || id < INT32_MIN || id > INT32_MAX ||
-            (*end != ',' && *end != 0)) {
+        if (end == at || isspace((unsigned char)*at) || errno != 0 || id < INT32_MIN ||
+            id > INT32_MAX || (*end != ',' && *end != 0)) {
             fprintf(stderr, "pewter logits: --ids wants numbers joined by commas, found '%.40s'\n",
                     at);
             free(ids);
@@ -79,18 +85,21 @@ static void keep_best(void *context, int64_t pos, const float *logits, int64_t v
 
 /* The likeliest token again and again; the end of an answer is no stop here. The session holds the
  * tokens before but the last, which is computed first. */
-static pewter_status greedy(pewter_session *session, int32_t last, int64_t count,
-                            pewter_error *err)
+static pewter_status greedy(pewter_session *session, int32_t last, int64_t count, pewter_error *err)
 {
     printf("{\"case\":\"greedy\",\"tokens\":[");
     int32_t next = last;
     pewter_status status = PEWTER_OK;
-    for (int64_t i = 0; i < count && status == PEWTER_OK; i++) {
+    for (int64_t i = 0; i < count && status == PEWTER_OK && !common_interrupted(); i++) {
         const int32_t given = next;
         status = pewter_logits(session, &given, 1, keep_best, &next, err);
         if (status == PEWTER_OK) printf("%s%d", i > 0 ? "," : "", next);
     }
     printf("]}\n");
+    if (status == PEWTER_OK && common_interrupted()) {
+        snprintf(err->message, sizeof err->message, "cancelled");
+        status = PEWTER_E_CANCELLED;
+    }
     return status;
 }
 
@@ -104,20 +113,24 @@ static pewter_status print_all(pewter_model *model, const int32_t *ids, size_t c
         return PEWTER_E_IO;
     }
     pewter_status status = pewter_session_new(model, NULL, &session, err);
+    s.session = session;
+    common_catch(session);
     if (status == PEWTER_OK) status = pewter_logits(session, ids, count, put_row, &s, err);
-    if (s.raw != NULL && (fclose(s.raw) != 0 || s.failed) && status == PEWTER_OK) {
-        snprintf(err->message, sizeof err->message, "%s: %s", raw, strerror(errno));
+    if (s.raw != NULL && fclose(s.raw) != 0 && s.failed == 0) s.failed = errno;
+    if (s.failed != 0 && status == PEWTER_OK) {
+        snprintf(err->message, sizeof err->message, "%s: %s", raw, strerror(s.failed));
         status = PEWTER_E_IO;
     }
     if (status == PEWTER_OK && raw != NULL) {
         printf("{\"logits_f32\":");
-        common_quote(raw, strlen(raw));
+        common_quote(stdout, raw, strlen(raw));
         printf("}\n");
     }
     if (status == PEWTER_OK && n_greedy > 0)
         status = pewter_session_rewind(session, (int64_t)count - 1, err);
     if (status == PEWTER_OK && n_greedy > 0)
         status = greedy(session, ids[count - 1], n_greedy, err);
+    common_catch(NULL);
     pewter_session_free(session);
     return status;
 }
@@ -127,20 +140,29 @@ int cmd_logits(int argc, char **argv)
     common c = {0};
     const char *text = NULL, *raw = NULL;
     int64_t n_greedy = 0;
+    bool json = false;
     common_options(&c);
     const arg_option own[] = {
         {"--ids", NULL, ARG_TEXT, &text, "1,2,3", "the tokens"},
-        {"--greedy", NULL, ARG_LONG, &n_greedy, "N", "then N likeliest tokens, one after the other"},
+        {"--greedy", NULL, ARG_LONG, &n_greedy, "N",
+         "then N likeliest tokens, one after the other"},
         {"--raw", NULL, ARG_TEXT, &raw, "FILE", "float32 to a file instead of JSON"},
+        {"--json", NULL, ARG_FLAG, &json, NULL, "the output is JSON, with or without this"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
     };
-    const arg_option *const tables[] = {own, c.model_table, c.engine_table, NULL};
+    const arg_option *const tables[] = {own, c.model_table, c.trust_table, c.engine_table, NULL};
     const char *plain[ARG_MAX_PLAIN];
     int n_plain;
     const arg_result result = args_parse(&command, tables, argc, argv, plain, &n_plain);
     if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
     if (text == NULL) {
-        fprintf(stderr, "pewter logits: tokens are wanted: --ids 1,2,3\n");
+        fprintf(stderr,
+                "pewter logits: tokens are wanted: --ids 1,2,3; see pewter logits --help\n");
+        return EXIT_USAGE;
+    }
+    if (n_greedy < 0) {
+        fprintf(stderr, "pewter logits: --greedy wants 0 or more, found %lld\n",
+                (long long)n_greedy);
         return EXIT_USAGE;
     }
     size_t count = 0;
@@ -150,9 +172,9 @@ int cmd_logits(int argc, char **argv)
     pewter_engine *engine = NULL;
     pewter_model *model = NULL;
     pewter_load_options options = pewter_load_defaults();
-    int code = EXIT_FAILED;
-    if (common_open(&c, &engine) == PEWTER_OK &&
-        common_load(&c, engine, plain[0], &options, &model) == PEWTER_OK) {
+    common_catch(NULL);
+    int code = common_start(&c, plain[0], &options, &engine, &model);
+    if (code == EXIT_FINE) {
         pewter_error err;
         const pewter_status status = print_all(model, ids, count, raw, n_greedy, &err);
         code = status == PEWTER_OK ? EXIT_FINE : common_failed(status, &err);
@@ -160,5 +182,5 @@ int cmd_logits(int argc, char **argv)
     pewter_unload(model);
     pewter_close(engine);
     free(ids);
-    return fflush(stdout) == 0 ? code : EXIT_FAILED;
+    return code;
 }

@@ -8,8 +8,9 @@
 static const arg_command command = {
     .name = "run",
     .plain = "MODEL [-]",
-    .summary = "Prompt in, text out. Where the model has a chat template the prompt is a message of "
-               "the user;\nthe text of -f, or of standard input with -, follows it.",
+    .summary =
+        "Prompt in, text out. Where the model has a chat template the prompt is a message of "
+        "the user;\nthe text of -f, or of standard input with -, follows it.",
     .examples = "pewter run model.gguf -p \"What is a quorum?\"\n"
                 "pewter run model.gguf -p \"Summarise this document.\" -f minutes.txt -n 200\n"
                 "cat story.txt | pewter run model.gguf - --raw --temp 0",
@@ -41,7 +42,11 @@ static bool take_piece(void *context, const char *text, size_t bytes)
     if (k->bytes + bytes > k->cap) {
         const size_t cap = 2 * (k->bytes + bytes) + 4096;
         char *bigger = realloc(k->text, cap);
-        if (bigger == NULL) return false;
+        if (bigger == NULL) {
+            fprintf(stderr, "pewter: no memory for an answer of %zu bytes\n", k->bytes + bytes);
+            k->failed = true;
+            return false;
+        }
         k->text = bigger;
         k->cap = cap;
     }
@@ -68,7 +73,8 @@ static char *user_text(const run_options *o, const char *document, size_t docume
     text[*bytes] = 0;
     const char *nul = memchr(text, 0, *bytes);
     if (nul == NULL) return text;
-    fprintf(stderr, "pewter: the text has a NUL byte at %td: UTF-8 text is wanted (UTF-16 perhaps?)\n",
+    fprintf(stderr,
+            "pewter: the text has a NUL byte at %td: UTF-8 text is wanted (UTF-16 perhaps?)\n",
             nul - text);
     free(text);
     return NULL;
@@ -84,20 +90,8 @@ static int32_t *prompt_ids(const run_options *o, const pewter_model *model, cons
         return common_tokenize(model, text, bytes, false, true, count, status, err);
 
     const pewter_message messages[] = {{"system", o->system}, {"user", text}};
-    const size_t first = o->system == NULL, n = 2 - first;
-    size_t need = 0;
-    *status = pewter_chat_prompt(model, messages + first, n, true, NULL, 0, &need, err);
-    if (*status != PEWTER_OK) return NULL;
-    int32_t *ids = malloc((need + 1) * sizeof *ids);
-    if (ids == NULL) {
-        snprintf(err->message, sizeof err->message, "no memory for %zu tokens", need);
-        *status = PEWTER_E_MEMORY;
-        return NULL;
-    }
-    *status = pewter_chat_prompt(model, messages + first, n, true, ids, need, count, err);
-    if (*status == PEWTER_OK) return ids;
-    free(ids);
-    return NULL;
+    const size_t first = o->system == NULL;
+    return common_chat_ids(model, messages + first, 2 - first, count, status, err);
 }
 
 static pewter_status explain(void *context, char *buf, size_t cap, size_t *need, pewter_error *err)
@@ -115,7 +109,7 @@ static void print_plan(pewter_engine *engine, pewter_model *model)
     pewter_status status;
     pewter_error err;
     char *text = common_text(machine, engine, &status, &err);
-    if (text != NULL) fprintf(stderr, "%s", text);
+    if (text != NULL) fputs(text, stderr);
     free(text);
     text = common_text(explain, model, &status, &err);
     if (text != NULL) fprintf(stderr, "%s\n", text);
@@ -125,20 +119,19 @@ static void print_plan(pewter_engine *engine, pewter_model *model)
 static int print_result(const run_options *o, pewter_engine *engine, const pewter_model *model,
                         const pewter_session *session, const kept *k, pewter_finish finish)
 {
+    pewter_engine *measured = o->figures && !common_interrupted() ? engine : NULL;
     if (o->json) {
         printf("{\"text\":");
-        common_quote(k->text != NULL ? k->text : "", k->bytes);
+        common_quote(stdout, k->text != NULL ? k->text : "", k->bytes);
         printf(",\"finish\":\"%s\"", finish_name(finish));
-        print_figures(o->figures ? engine : NULL, model, session, true);
+        print_figures(measured, model, session, true);
         printf("}\n");
-    } else {
+    } else if (!k->failed) {
         common_write("\n", 1);
-        if (o->figures || finish == PEWTER_FINISH_CANCELLED)
-            print_figures(common_interrupted() ? NULL : engine, model, session, false);
-        if (finish == PEWTER_FINISH_ERROR)
-            fprintf(stderr, "pewter: the model's logits are not numbers: its weights are damaged\n");
+        if (o->figures || common_interrupted()) print_figures(measured, model, session, false);
     }
-    if (finish == PEWTER_FINISH_ERROR || k->failed || fflush(stdout) != 0) return EXIT_FAILED;
+    explain_finish(finish, &o->generation.options, session);
+    if (finish == PEWTER_FINISH_ERROR || k->failed) return EXIT_FAILED;
     return common_interrupted() ? EXIT_INTERRUPTED : EXIT_FINE;
 }
 
@@ -150,17 +143,20 @@ static int answer(const run_options *o, pewter_engine *engine, pewter_model *mod
     pewter_session *session = NULL;
     pewter_finish finish = PEWTER_FINISH_NONE;
     kept k = {.json = o->json};
-    int code;
     size_t count = 0;
     int32_t *ids = prompt_ids(o, model, text, bytes, &count, &status, &err);
-    if (ids != NULL) status = pewter_session_new(model, &o->generation.options, &session, &err);
-    if (status == PEWTER_OK) status = pewter_prompt(session, ids, count, &err);
-    if (status == PEWTER_OK) {
-        common_catch(session);
-        status = generate(engine, session, take_piece, &k, &finish, &err);
+    if (ids != NULL && count == 0) {
+        snprintf(err.message, sizeof err.message,
+                 "the prompt is empty, and the model has no token to begin with: a text is wanted");
+        status = PEWTER_E_ARG;
     }
-    code = status == PEWTER_OK ? print_result(o, engine, model, session, &k, finish)
-                               : common_failed(status, &err);
+    if (status == PEWTER_OK)
+        status = pewter_session_new(model, &o->generation.options, &session, &err);
+    if (status == PEWTER_OK) status = pewter_prompt(session, ids, count, &err);
+    const generate_job job = {engine, session, count, take_piece, &k};
+    if (status == PEWTER_OK) status = generate(&job, &finish, &err);
+    const int code = status == PEWTER_OK ? print_result(o, engine, model, session, &k, finish)
+                                         : common_failed(status, &err);
     common_catch(NULL);
     pewter_session_free(session);
     free(k.text);
@@ -176,10 +172,9 @@ static int run(run_options *o, const char *path, const char *document, size_t do
     pewter_engine *engine = NULL;
     pewter_model *model = NULL;
     pewter_load_options options = pewter_load_defaults();
-    int code = EXIT_FAILED;
     common_catch(NULL);
-    if (common_open(&o->common, &engine) == PEWTER_OK &&
-        common_load(&o->common, engine, path, &options, &model) == PEWTER_OK) {
+    int code = common_start(&o->common, path, &options, &engine, &model);
+    if (code == EXIT_FINE) {
         if (o->plan) print_plan(engine, model);
         code = answer(o, engine, model, text, bytes);
     }
@@ -187,6 +182,26 @@ static int run(run_options *o, const char *path, const char *document, size_t do
     pewter_close(engine);
     free(text);
     return code;
+}
+
+/* Whether the prompt's sources go together; a sentence on stderr where they do not. */
+static bool has_prompt(const run_options *o, int n_plain, const char *const *plain)
+{
+    const bool input = n_plain == 2;
+    const char *wrong = NULL;
+    if (input && strcmp(plain[1], "-") != 0)
+        fprintf(stderr, "pewter run: one argument too many: '%s'; a prompt stands behind -p\n",
+                plain[1]);
+    else if (input && o->file != NULL)
+        wrong = "-f FILE and - are both there: one document is wanted";
+    else if (!input && o->file == NULL && o->prompt == NULL)
+        wrong = "a prompt is wanted: -p TEXT, -f FILE or -";
+    else if (o->raw && o->system != NULL)
+        wrong = "--system has no place in --raw: no chat template, no system";
+    else
+        return true;
+    if (wrong != NULL) fprintf(stderr, "pewter run: %s; see pewter run --help\n", wrong);
+    return false;
 }
 
 int cmd_run(int argc, char **argv)
@@ -204,30 +219,21 @@ int cmd_run(int argc, char **argv)
         {"--json", NULL, ARG_FLAG, &o.json, NULL, "one JSON object at the end"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
     };
-    const arg_option *const tables[] = {own, o.generation.table, o.common.model_table,
-                                        o.common.engine_table, NULL};
+    const arg_option *const tables[] = {
+        own, o.generation.table, o.common.model_table, o.common.trust_table, o.common.engine_table,
+        NULL};
     const char *plain[ARG_MAX_PLAIN];
     int n_plain;
     const arg_result result = args_parse(&command, tables, argc, argv, plain, &n_plain);
     if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
+    if (!has_prompt(&o, n_plain, plain)) return EXIT_USAGE;
     o.generation.options.stop = o.generation.stops.text;
     o.generation.options.n_stop = o.generation.stops.count;
 
-    const bool input = n_plain == 2;
-    if (input && strcmp(plain[1], "-") != 0) {
-        fprintf(stderr, "pewter run: one argument too many: '%s'; a prompt stands behind -p\n",
-                plain[1]);
-        return EXIT_USAGE;
-    }
-    if ((input && o.file != NULL) || (!input && o.file == NULL && o.prompt == NULL)) {
-        fprintf(stderr, "pewter run: a prompt is wanted: -p TEXT, -f FILE or -; see pewter run "
-                        "--help\n");
-        return EXIT_USAGE;
-    }
     char *document = NULL;
     size_t bytes = 0;
-    if (input || o.file != NULL) {
-        document = common_read(input ? "-" : o.file, &bytes);
+    if (n_plain == 2 || o.file != NULL) {
+        document = common_read(n_plain == 2 ? "-" : o.file, &bytes);
         if (document == NULL) return EXIT_FAILED;
     }
     const int code = run(&o, plain[0], document, bytes);

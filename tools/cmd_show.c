@@ -1,8 +1,9 @@
 /* devices, plan and synth: short commands around one call each. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "tools/commands.h"
 #include "tools/common.h"
@@ -36,9 +37,9 @@ static void print_device(const pewter_device_info *d, bool json, bool first)
 {
     if (json) {
         printf("%s{\"name\":", first ? "" : ",");
-        common_quote(d->name, strlen(d->name));
+        common_quote(stdout, d->name, strlen(d->name));
         printf(",\"backend\":\"%s\",\"detail\":", d->backend);
-        common_quote(d->detail, strlen(d->detail));
+        common_quote(stdout, d->detail, strlen(d->detail));
         printf(",\"threads\":%d,\"memory\":%llu}", d->threads, (unsigned long long)d->memory);
         return;
     }
@@ -84,12 +85,16 @@ int cmd_devices(int argc, char **argv)
     const arg_result result = args_parse(&devices_command, tables, argc, argv, plain, &n_plain);
     if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
     pewter_engine *engine;
-    if (common_open(&c, &engine) != PEWTER_OK) return EXIT_FAILED;
+    int code = common_open(&c, &engine);
+    if (code != EXIT_FINE) return code;
     double bandwidth = 0.0;
-    if (measure) (void)pewter_measure(engine, 0.2, &bandwidth, NULL);
-    const int code = print_devices(engine, json, bandwidth);
+    pewter_error err;
+    const pewter_status status =
+        measure ? pewter_measure(engine, 0.2, &bandwidth, &err) : PEWTER_OK;
+    code =
+        status == PEWTER_OK ? print_devices(engine, json, bandwidth) : common_failed(status, &err);
     pewter_close(engine);
-    return fflush(stdout) == 0 ? code : EXIT_FAILED;
+    return code;
 }
 
 /* ---- plan ------------------------------------------------------------------------------------ */
@@ -121,7 +126,7 @@ int cmd_plan(int argc, char **argv)
         {"--json", NULL, ARG_FLAG, &json, NULL, "as JSON"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
     };
-    const arg_option *const tables[] = {own, c.model_table, c.engine_table, NULL};
+    const arg_option *const tables[] = {own, c.model_table, c.trust_table, c.engine_table, NULL};
     const char *plain[ARG_MAX_PLAIN];
     int n_plain;
     const arg_result result = args_parse(&plan_command, tables, argc, argv, plain, &n_plain);
@@ -130,9 +135,9 @@ int cmd_plan(int argc, char **argv)
     pewter_load_options options = pewter_load_defaults();
     options.plan_only = true;
     shown s = {.form = json ? PEWTER_JSON : PEWTER_TEXT};
-    int code = EXIT_FAILED;
-    if (common_open(&c, &s.engine) == PEWTER_OK &&
-        common_load(&c, s.engine, plain[0], &options, &s.model) == PEWTER_OK) {
+    common_catch(NULL);
+    int code = common_start(&c, plain[0], &options, &s.engine, &s.model);
+    if (code == EXIT_FINE) {
         pewter_status status;
         pewter_error err;
         char *text = common_text(write_plan, &s, &status, &err);
@@ -142,7 +147,7 @@ int cmd_plan(int argc, char **argv)
     }
     pewter_unload(s.model);
     pewter_close(s.engine);
-    return fflush(stdout) == 0 ? code : EXIT_FAILED;
+    return code;
 }
 
 /* ---- synth ----------------------------------------------------------------------------------- */
@@ -150,22 +155,33 @@ int cmd_plan(int argc, char **argv)
 static const arg_command synth_command = {
     .name = "synth",
     .plain = "FILE",
-    .summary = "Writes a GGUF model of random weights, for benches and tests. Same seed, same bytes.\n"
-               "Shapes: tiny, smollm2-135m, llama-1b-32k, llama-3.2-1b, llama-8b; values may be "
-               "changed:\n\"tiny,layers=4,ffn=512\".",
+    .summary =
+        "Writes a GGUF model of random weights, for benches and tests. Same seed, same bytes.\n"
+        "Shapes: tiny, smollm2-135m, llama-1b-32k, llama-3.2-1b, llama-8b; values may be "
+        "changed:\n\"tiny,layers=4,ffn=512\" (arch, layers, embedding, heads, kv_heads, head_dim, "
+        "ffn, vocab,\ncontext, window, tied, rope_base).",
     .examples = "pewter synth tiny.gguf\n"
                 "pewter synth bench.gguf --shape llama-1b-32k --type Q4_0 --seed 7",
     .plain_least = 1,
     .plain_most = 1,
 };
 
-static bool show_writing(void *context, const char *what, uint64_t done, uint64_t total)
+/* Says what was written, so that a script can see it. */
+static int print_written(const char *path, bool json)
 {
-    (void)context;
-    if (isatty(STDERR_FILENO) && total > 0)
-        fprintf(stderr, done == total ? "\r\033[K" : "\r%s: %.0f %%", what,
-                100.0 * (double)done / (double)total);
-    return !common_interrupted();
+    struct stat file;
+    if (stat(path, &file) != 0) {
+        fprintf(stderr, "pewter: %s: %s\n", path, strerror(errno));
+        return EXIT_FAILED;
+    }
+    if (json) {
+        printf("{\"file\":");
+        common_quote(stdout, path, strlen(path));
+        printf(",\"bytes\":%lld}\n", (long long)file.st_size);
+    } else {
+        printf("%s: %lld bytes\n", path, (long long)file.st_size);
+    }
+    return EXIT_FINE;
 }
 
 int cmd_synth(int argc, char **argv)
@@ -174,7 +190,8 @@ int cmd_synth(int argc, char **argv)
     bool json = false;
     const arg_option own[] = {
         {"--shape", NULL, ARG_TEXT, &options.shape, "SHAPE", "default: tiny"},
-        {"--type", NULL, ARG_TEXT, &options.type, "TYPE", "of the matrices: F32, Q4_0, Q8_0, Q4_K, ..."},
+        {"--type", NULL, ARG_TEXT, &options.type, "TYPE",
+         "of the matrices: F32, Q4_0, Q4_K, ...; default: Q8_0"},
         {"--seed", NULL, ARG_SEED, &options.seed, "N", "default: 0"},
         {"--json", NULL, ARG_FLAG, &json, NULL, "as JSON"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
@@ -185,12 +202,11 @@ int cmd_synth(int argc, char **argv)
     const arg_result result = args_parse(&synth_command, tables, argc, argv, plain, &n_plain);
     if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
     common_catch(NULL);
-    options.progress = show_writing;
+    int percent = -1;
+    options.progress = common_progress;
+    options.progress_context = &percent;
     pewter_error err;
     const pewter_status status = pewter_synth(&options, plain[0], &err);
-    if (status != PEWTER_OK) return common_failed(status, &err);
-    if (json) printf("{\"file\":");
-    if (json) common_quote(plain[0], strlen(plain[0]));
-    if (json) printf("}\n");
-    return fflush(stdout) == 0 ? EXIT_FINE : EXIT_FAILED;
+    common_progress_end(percent);
+    return status == PEWTER_OK ? print_written(plain[0], json) : common_failed(status, &err);
 }

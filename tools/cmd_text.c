@@ -39,7 +39,10 @@ static char *from_hex(const char *hex, size_t *bytes)
         if (right) text[i / 2] = (char)(((high - digits) % 16) * 16 + (low - digits) % 16);
     }
     if (!right) {
-        fprintf(stderr, "pewter tokenize: --hex wants an even number of hexadecimal digits\n");
+        fprintf(
+            stderr,
+            "pewter tokenize: --hex wants an even number of hexadecimal digits, found '%.40s'\n",
+            hex);
         free(text);
         return NULL;
     }
@@ -48,29 +51,42 @@ static char *from_hex(const char *hex, size_t *bytes)
     return text;
 }
 
+/* A token's text as a JSON string. */
+static void print_piece(const pewter_model *model, int32_t id)
+{
+    size_t bytes = 0;
+    char *piece = NULL;
+    if (pewter_detokenize(model, &id, 1, true, NULL, 0, &bytes, NULL) == PEWTER_OK)
+        piece = malloc(bytes + 1);
+    if (piece == NULL ||
+        pewter_detokenize(model, &id, 1, true, piece, bytes, &bytes, NULL) != PEWTER_OK)
+        bytes = 0;
+    common_quote(stdout, piece != NULL ? piece : "", bytes);
+    free(piece);
+}
+
 static void print_tokens(const pewter_model *model, const int32_t *ids, size_t count,
                          const tokenize_options *o)
 {
-    if (o->ids && !o->json) {
+    if (o->json) {
+        printf("{\"tokens\":[");
+        for (size_t i = 0; i < count; i++) {
+            printf("%s{\"id\":%d,\"text\":", i > 0 ? "," : "", ids[i]);
+            print_piece(model, ids[i]);
+            printf("}");
+        }
+        printf("],\"count\":%zu}\n", count);
+    } else if (o->ids) {
         for (size_t i = 0; i < count; i++) printf("%s%d", i > 0 ? "," : "", ids[i]);
         printf("\n");
-        return;
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            printf("%8d  ", ids[i]);
+            print_piece(model, ids[i]);
+            printf("\n");
+        }
+        printf("%zu token%s\n", count, count == 1 ? "" : "s");
     }
-    if (o->json) printf("{\"tokens\":[");
-    for (size_t i = 0; i < count; i++) {
-        char piece[4096];
-        size_t bytes = 0;
-        if (pewter_detokenize(model, &ids[i], 1, true, piece, sizeof piece, &bytes, NULL) != PEWTER_OK)
-            bytes = 0;
-        if (bytes > sizeof piece) bytes = sizeof piece;
-        printf(o->json ? "%s{\"id\":%d,\"text\":" : "%s%8d  ", o->json && i > 0 ? "," : "", ids[i]);
-        common_quote(piece, bytes);
-        printf(o->json ? "}" : "\n");
-    }
-    if (o->json)
-        printf("],\"count\":%zu}\n", count);
-    else
-        printf("%zu tokens\n", count);
 }
 
 static int tokenize(const tokenize_options *o, const char *path, const char *text, size_t bytes)
@@ -79,9 +95,8 @@ static int tokenize(const tokenize_options *o, const char *path, const char *tex
     pewter_model *model = NULL;
     pewter_load_options options = pewter_load_defaults();
     options.vocab_only = true;
-    int code = EXIT_FAILED;
-    if (common_open(&o->common, &engine) == PEWTER_OK &&
-        common_load(&o->common, engine, path, &options, &model) == PEWTER_OK) {
+    int code = common_start(&o->common, path, &options, &engine, &model);
+    if (code == EXIT_FINE) {
         pewter_status status;
         pewter_error err;
         size_t count = 0;
@@ -93,7 +108,7 @@ static int tokenize(const tokenize_options *o, const char *path, const char *tex
     }
     pewter_unload(model);
     pewter_close(engine);
-    return fflush(stdout) == 0 ? code : EXIT_FAILED;
+    return code;
 }
 
 int cmd_tokenize(int argc, char **argv)
@@ -110,13 +125,14 @@ int cmd_tokenize(int argc, char **argv)
         {"--json", NULL, ARG_FLAG, &o.json, NULL, "ids and texts as JSON"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
     };
-    const arg_option *const tables[] = {own, o.common.engine_table, NULL};
+    const arg_option *const tables[] = {own, o.common.trust_table, o.common.engine_table, NULL};
     const char *plain[ARG_MAX_PLAIN];
     int n_plain;
     const arg_result result = args_parse(&tokenize_command, tables, argc, argv, plain, &n_plain);
     if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
     if ((o.text != NULL) + (o.file != NULL) + (o.hex != NULL) != 1) {
-        fprintf(stderr, "pewter tokenize: one of -p, -f and --hex is wanted\n");
+        fprintf(stderr, "pewter tokenize: one of -p, -f and --hex is wanted; see pewter tokenize "
+                        "--help\n");
         return EXIT_USAGE;
     }
     size_t bytes = o.text != NULL ? strlen(o.text) : 0;
@@ -134,8 +150,9 @@ int cmd_tokenize(int argc, char **argv)
 static const arg_command perplexity_command = {
     .name = "perplexity",
     .plain = "MODEL",
-    .summary = "exp(mean of -log p of every token given those before), over windows of the context.\n"
-               "Each window begins with BOS where the model has one; its first token is not counted.",
+    .summary =
+        "exp(mean of -log p of every token given those before), over windows of the context.\n"
+        "Each window begins with BOS where the model has one; its first token is not counted.",
     .examples = "pewter perplexity model.gguf -f text.txt\n"
                 "pewter perplexity model.gguf -f text.txt -c 512 --exact --json",
     .plain_least = 1,
@@ -147,35 +164,82 @@ typedef struct perplexity_result {
     size_t counted, windows;
 } perplexity_result;
 
+/* Windows of a text that is scored. */
+typedef struct scoring {
+    pewter_session *session;
+    size_t window;  /* tokens of a window at most */
+    int32_t bos;    /* what every window begins with; -1: nothing */
+    double *scores; /* [window] */
+    size_t done, count;
+    int shown;
+} scoring;
+
 static bool tick(void *context, const char *what, uint64_t done, uint64_t total)
 {
-    (void)context, (void)what, (void)done, (void)total;
-    return !common_interrupted();
+    scoring *s = context;
+    (void)total;
+    return common_progress(&s->shown, what, s->done + done, s->count);
 }
 
-/* Windows one behind the other, each in a fresh session. */
-static pewter_status score_windows(pewter_model *model, const int32_t *ids, size_t count,
-                                   perplexity_result *out, pewter_error *err)
+/* One window in a fresh session: ids[length], the first of them not counted. */
+static pewter_status score_window(scoring *s, const int32_t *ids, size_t length,
+                                  perplexity_result *out, pewter_error *err)
+{
+    pewter_status status = pewter_session_reset(s->session, err);
+    if (status == PEWTER_OK)
+        status = pewter_score(s->session, ids, length, s->scores, tick, s, err);
+    if (status != PEWTER_OK) return status;
+    for (size_t i = 1; i < length; i++) out->nll -= s->scores[i];
+    out->counted += length - 1;
+    out->windows++;
+    return PEWTER_OK;
+}
+
+/* Windows one behind the other. Where a window's last token was scored, BOS takes its place and
+ * begins the next window. */
+static pewter_status score_windows(scoring *s, int32_t *ids, perplexity_result *out,
+                                   pewter_error *err)
+{
+    pewter_status status = PEWTER_OK;
+    while (status == PEWTER_OK && s->done + 1 < s->count) {
+        const size_t left = s->count - s->done, length = left < s->window ? left : s->window;
+        status = score_window(s, ids + s->done, length, out, err);
+        s->done += length;
+        if (s->bos >= 0 && s->done < s->count) ids[--s->done] = s->bos;
+    }
+    return status;
+}
+
+/* Scores a text's tokens, which are overwritten. */
+static pewter_status score_text(pewter_model *model, int32_t *ids, size_t count,
+                                perplexity_result *out, pewter_error *err)
 {
     pewter_model_info info = {.size = sizeof info};
+    scoring s = {.count = count, .shown = -1};
     pewter_status status = pewter_model_get(model, &info, err);
-    pewter_session *session = NULL;
-    if (status == PEWTER_OK) status = pewter_session_new(model, NULL, &session, err);
-    double *scores = malloc((size_t)info.context * sizeof *scores + 1);
-    const size_t window = (size_t)info.context;
-    for (size_t at = 0; status == PEWTER_OK && scores != NULL && at + 1 < count; at += window) {
-        const size_t length = count - at < window ? count - at : window;
-        status = pewter_session_reset(session, err);
-        if (status == PEWTER_OK)
-            status = pewter_score(session, ids + at, length, scores, tick, NULL, err);
-        if (status != PEWTER_OK) break;
-        for (size_t i = 1; i < length; i++) out->nll -= scores[i];
-        out->counted += length - 1;
-        out->windows++;
+    if (status == PEWTER_OK && (count < 2 || info.context < 2)) {
+        snprintf(err->message, sizeof err->message,
+                 "perplexity: at least 2 tokens and a context of 2 wanted, %zu and %lld found",
+                 count, (long long)info.context);
+        return PEWTER_E_ARG;
     }
-    if (scores == NULL && status == PEWTER_OK) status = PEWTER_E_MEMORY;
-    free(scores);
-    pewter_session_free(session);
+    if (status == PEWTER_OK) status = pewter_session_new(model, NULL, &s.session, err);
+    if (status != PEWTER_OK) return status;
+
+    s.window = (size_t)info.context;
+    s.bos = ids[0] == info.bos ? info.bos : -1;
+    s.scores = malloc(s.window * sizeof *s.scores);
+    if (s.scores == NULL) {
+        snprintf(err->message, sizeof err->message, "no memory for %zu scores", s.window);
+        status = PEWTER_E_MEMORY;
+    } else {
+        common_catch(s.session);
+        status = score_windows(&s, ids, out, err);
+        common_progress_end(s.shown);
+        common_catch(NULL);
+    }
+    free(s.scores);
+    pewter_session_free(s.session);
     return status;
 }
 
@@ -184,26 +248,22 @@ static int perplexity(const common *c, const char *path, const char *text, size_
     pewter_engine *engine = NULL;
     pewter_model *model = NULL;
     pewter_load_options options = pewter_load_defaults();
-    int code = EXIT_FAILED;
     common_catch(NULL);
-    if (common_open(c, &engine) == PEWTER_OK &&
-        common_load(c, engine, path, &options, &model) == PEWTER_OK) {
+    int code = common_start(c, path, &options, &engine, &model);
+    if (code == EXIT_FINE) {
         pewter_status status;
-        pewter_error err = {"no memory"};
+        pewter_error err;
         size_t count = 0;
         perplexity_result r = {0};
         int32_t *ids = common_tokenize(model, text, bytes, false, true, &count, &status, &err);
-        if (ids != NULL) status = score_windows(model, ids, count, &r, &err);
-        if (status != PEWTER_OK) {
+        if (ids != NULL) status = score_text(model, ids, count, &r, &err);
+        const double nll = r.nll / (double)r.counted;
+        if (status != PEWTER_OK)
             code = common_failed(status, &err);
-        } else if (r.counted == 0) {
-            fprintf(stderr, "pewter perplexity: at least 2 tokens wanted, %zu found\n", count);
-        } else {
+        else
             printf(json ? "{\"perplexity\":%.6f,\"nll\":%.6f,\"tokens\":%zu,\"windows\":%zu}\n"
-                        : "perplexity %.4f (mean -log p %.6f over %zu tokens in %zu windows)\n",
-                   exp(r.nll / (double)r.counted), r.nll / (double)r.counted, r.counted, r.windows);
-            code = EXIT_FINE;
-        }
+                        : "perplexity %.4f (mean -log p %.6f over %zu tokens, windows: %zu)\n",
+                   exp(nll), nll, r.counted, r.windows);
         free(ids);
     }
     pewter_unload(model);
@@ -222,13 +282,14 @@ int cmd_perplexity(int argc, char **argv)
         {"--json", NULL, ARG_FLAG, &json, NULL, "as JSON"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
     };
-    const arg_option *const tables[] = {own, c.model_table, c.engine_table, NULL};
+    const arg_option *const tables[] = {own, c.model_table, c.trust_table, c.engine_table, NULL};
     const char *plain[ARG_MAX_PLAIN];
     int n_plain;
     const arg_result result = args_parse(&perplexity_command, tables, argc, argv, plain, &n_plain);
     if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
     if (file == NULL) {
-        fprintf(stderr, "pewter perplexity: a text is wanted: -f FILE\n");
+        fprintf(stderr,
+                "pewter perplexity: a text is wanted: -f FILE; see pewter perplexity --help\n");
         return EXIT_USAGE;
     }
     size_t bytes;

@@ -14,7 +14,8 @@ enum { MAX_FILE = 256 << 20 };
 void common_options(common *c)
 {
     const arg_option engine[] = {
-        {"--threads", "-t", ARG_INT, &c->threads, "N", "workers; default: one a core, within the quota"},
+        {"--threads", "-t", ARG_INT, &c->threads, "N",
+         "workers; default: one a core, within the quota"},
         {"--cpu-features", NULL, ARG_TEXT, &c->cpu_features, "MASK",
          "use no more than scalar, avx2, avx512, or names joined by +"},
         {"--cpu-devices", NULL, ARG_INT, &c->cpu_devices, "N", "split the cores into N devices"},
@@ -24,10 +25,14 @@ void common_options(common *c)
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
     };
     const arg_option model[] = {
-        {"--ctx", "-c", ARG_LONG, &c->context, "N", "tokens of context; default: the model's, up to 4096"},
+        {"--ctx", "-c", ARG_LONG, &c->context, "N",
+         "tokens of context; default: as many as the model's, up to 4096"},
         {"--batch", "-b", ARG_INT, &c->batch, "N", "tokens computed at once; default: 512"},
         {"--kv", NULL, ARG_TEXT, &c->kv, "TYPE", "keys and values: auto, f32, f16, bf16, q8_0"},
         {"--exact", NULL, ARG_FLAG, &c->exact, NULL, "activations stay f32"},
+        {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
+    };
+    const arg_option trust[] = {
         {"--trust-permissions", NULL, ARG_FLAG, &c->trust, NULL,
          "take a model file that others may write"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
@@ -36,22 +41,33 @@ void common_options(common *c)
     _Static_assert(sizeof model <= sizeof c->model_table, "room for the model's options");
     memcpy(c->engine_table, engine, sizeof engine);
     memcpy(c->model_table, model, sizeof model);
+    memcpy(c->trust_table, trust, sizeof trust);
+}
+
+static int code_of(pewter_status status)
+{
+    if (status == PEWTER_OK) return EXIT_FINE;
+    if (status == PEWTER_E_CANCELLED) return EXIT_INTERRUPTED;
+    return status == PEWTER_E_ARG ? EXIT_USAGE : EXIT_FAILED;
 }
 
 int common_failed(pewter_status status, const pewter_error *err)
 {
-    fprintf(stderr, "pewter: %s\n", err->message);
-    if (status == PEWTER_E_CANCELLED) return EXIT_INTERRUPTED;
-    return status == PEWTER_E_ARG ? EXIT_USAGE : EXIT_FAILED;
+    fputs("pewter: ", stderr);
+    common_print_safe(stderr, err->message, strlen(err->message));
+    fputc('\n', stderr);
+    return code_of(status);
 }
 
 static void log_line(void *context, pewter_log_level level, const char *line)
 {
     (void)context;
-    fprintf(stderr, "pewter: %s%s\n", level <= PEWTER_LOG_WARN ? "" : "(info) ", line);
+    fprintf(stderr, "pewter: %s", level <= PEWTER_LOG_WARN ? "" : "(info) ");
+    common_print_safe(stderr, line, strlen(line));
+    fputc('\n', stderr);
 }
 
-pewter_status common_open(const common *c, pewter_engine **out)
+int common_open(const common *c, pewter_engine **out)
 {
     pewter_config config = pewter_config_defaults();
     config.threads = c->threads;
@@ -62,22 +78,26 @@ pewter_status common_open(const common *c, pewter_engine **out)
     config.log_level = c->verbose ? PEWTER_LOG_DEBUG : PEWTER_LOG_WARN;
     pewter_error err;
     const pewter_status status = pewter_open(&config, out, &err);
-    if (status != PEWTER_OK) common_failed(status, &err);
-    return status;
+    return status == PEWTER_OK ? EXIT_FINE : common_failed(status, &err);
 }
 
 /* ---- Progress -------------------------------------------------------------------------------- */
 
-static bool show_progress(void *context, const char *what, uint64_t done, uint64_t total)
+bool common_progress(void *context, const char *what, uint64_t done, uint64_t total)
 {
-    int *last = context;
+    int *shown = context;
     const int percent = total > 0 ? (int)(100.0 * (double)done / (double)total) : 100;
-    if (isatty(STDERR_FILENO) && percent != *last) {
-        *last = percent;
+    if (percent != *shown && isatty(STDERR_FILENO)) {
+        *shown = percent;
         fprintf(stderr, percent == 100 ? "\r\033[K" : "\r%s: %d %%", what, percent);
         fflush(stderr);
     }
     return !common_interrupted();
+}
+
+void common_progress_end(int shown)
+{
+    if (shown >= 0 && shown < 100) fputs("\r\033[K", stderr);
 }
 
 static bool kv_of(const char *name, pewter_kv *out)
@@ -91,29 +111,34 @@ static bool kv_of(const char *name, pewter_kv *out)
     return false;
 }
 
-pewter_status common_load(const common *c, pewter_engine *engine, const char *path,
-                          pewter_load_options *options, pewter_model **out)
+static pewter_status load(const common *c, pewter_engine *engine, const char *path,
+                          pewter_load_options *options, pewter_model **out, pewter_error *err)
 {
-    pewter_error err;
-    if (!kv_of(c->kv, &options->kv)) {
-        snprintf(err.message, sizeof err.message,
-                 "--kv: auto, f32, f16, bf16 or q8_0 wanted, found '%.40s'", c->kv);
-        common_failed(PEWTER_E_ARG, &err);
-        return PEWTER_E_ARG;
-    }
     int percent = -1;
     options->context = c->context;
     options->batch = c->batch;
     options->exact = c->exact;
     options->trust_permissions = c->trust;
-    options->progress = show_progress;
+    options->progress = common_progress;
     options->progress_context = &percent;
-    const pewter_status status = pewter_load(engine, path, options, out, &err);
-    if (status != PEWTER_OK) {
-        if (percent >= 0 && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
-        common_failed(status, &err);
-    }
+    const pewter_status status = pewter_load(engine, path, options, out, err);
+    common_progress_end(percent);
     return status;
+}
+
+int common_start(const common *c, const char *path, pewter_load_options *options,
+                 pewter_engine **engine, pewter_model **model)
+{
+    pewter_error err;
+    if (!kv_of(c->kv, &options->kv)) {
+        snprintf(err.message, sizeof err.message,
+                 "--kv: auto, f32, f16, bf16 or q8_0 wanted, found '%.40s'", c->kv);
+        return common_failed(PEWTER_E_ARG, &err);
+    }
+    const int code = common_open(c, engine);
+    if (code != EXIT_FINE) return code;
+    const pewter_status status = load(c, *engine, path, options, model, &err);
+    return status == PEWTER_OK ? EXIT_FINE : common_failed(status, &err);
 }
 
 /* ---- Files and texts ------------------------------------------------------------------------- */
@@ -177,6 +202,12 @@ char *common_text(common_writer *write, void *context, pewter_status *status, pe
     return NULL;
 }
 
+static pewter_status no_memory(size_t tokens, pewter_error *err)
+{
+    snprintf(err->message, sizeof err->message, "no memory for %zu tokens", tokens);
+    return PEWTER_E_MEMORY;
+}
+
 int32_t *common_tokenize(const pewter_model *model, const char *text, size_t bytes, bool special,
                          bool bos, size_t *count, pewter_status *status, pewter_error *err)
 {
@@ -185,8 +216,7 @@ int32_t *common_tokenize(const pewter_model *model, const char *text, size_t byt
     if (*status != PEWTER_OK) return NULL;
     int32_t *ids = malloc((need + 1) * sizeof *ids);
     if (ids == NULL) {
-        snprintf(err->message, sizeof err->message, "no memory for %zu tokens", need);
-        *status = PEWTER_E_MEMORY;
+        *status = no_memory(need, err);
         return NULL;
     }
     *status = pewter_tokenize(model, text, bytes, special, bos, ids, need, count, err);
@@ -195,24 +225,61 @@ int32_t *common_tokenize(const pewter_model *model, const char *text, size_t byt
     return NULL;
 }
 
-bool common_write(const char *text, size_t bytes)
+int32_t *common_chat_ids(const pewter_model *model, const pewter_message *messages, size_t n,
+                         size_t *count, pewter_status *status, pewter_error *err)
 {
-    if (ferror(stdout)) return false;
-    if (fwrite(text, 1, bytes, stdout) == bytes && fflush(stdout) == 0) return true;
-    fprintf(stderr, "pewter: standard output: %s\n", strerror(errno));
-    return false;
+    size_t need = 0;
+    *status = pewter_chat_prompt(model, messages, n, true, NULL, 0, &need, err);
+    if (*status != PEWTER_OK) return NULL;
+    int32_t *ids = malloc((need + 1) * sizeof *ids);
+    if (ids == NULL) {
+        *status = no_memory(need, err);
+        return NULL;
+    }
+    *status = pewter_chat_prompt(model, messages, n, true, ids, need, count, err);
+    if (*status == PEWTER_OK) return ids;
+    free(ids);
+    return NULL;
 }
 
-void common_quote(const char *text, size_t bytes)
+/* ---- Output ---------------------------------------------------------------------------------- */
+
+/* Bytes of the control character that `text` begins with; 0: it begins with none. */
+static size_t control_at(const unsigned char *text, size_t bytes)
+{
+    if (*text == 0x7f || (*text < 0x20 && *text != '\n' && *text != '\t')) return 1;
+    return bytes > 1 && text[0] == 0xc2 && text[1] >= 0x80 && text[1] < 0xa0 ? 2 : 0;
+}
+
+void common_print_safe(FILE *to, const char *text, size_t bytes)
+{
+    const unsigned char *at = (const unsigned char *)text, *end = at + bytes;
+    while (at < end) {
+        const size_t control = control_at(at, (size_t)(end - at));
+        if (control == 0) fputc(*at++, to);
+        for (size_t i = 0; i < control; i++) fprintf(to, "\\x%02x", *at++);
+    }
+}
+
+bool common_write(const char *text, size_t bytes)
+{
+    if (isatty(STDOUT_FILENO))
+        common_print_safe(stdout, text, bytes);
+    else
+        fwrite(text, 1, bytes, stdout);
+    return !ferror(stdout) && fflush(stdout) == 0;
+}
+
+void common_quote(FILE *to, const char *text, size_t bytes)
 {
     const size_t need = pw_json_quote(text, bytes, NULL, 0);
     char *quoted = malloc(need + 1);
     if (quoted == NULL) {
-        fputs("null", stdout);
+        fputs("null", to);
         return;
     }
     pw_json_quote(text, bytes, quoted, need + 1);
-    fputs(quoted, stdout);
+    fputs(quoted, to);
     free(quoted);
 }
 
@@ -228,13 +295,25 @@ static void on_interrupt(int signal)
     pewter_cancel(caught_session);
 }
 
+static void on_signals(void (*handler)(int signal))
+{
+    const struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 void common_catch(pewter_session *session)
 {
     caught_session = session;
+    on_signals(on_interrupt);
+    if (interrupts > 0) pewter_cancel(session);
+}
+
+void common_release(void)
+{
+    on_signals(SIG_DFL);
+    caught_session = NULL;
     interrupts = 0;
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
 }
 
 bool common_interrupted(void)

@@ -14,5 +14,5 @@ tools/setup.sh $needs
 ${MAKE:-make} --no-print-directory ${PEWTER_JOBS-"-j$(nproc)"} MODE=release "B=$B" "$B/pewter"
 [ "$needs" = build ] || model=$(tools/fetch_model.sh)
 
-exec "$B/pewter" run "$model" --plan --figures -n 160 -f docs/sample/consultation.txt \
+exec "$B/pewter" run "$model" --plan --figures -n 160 --temp 0.2 --seed 1 -f docs/sample/consultation.txt \
     -p 'Summarise this document in a few sentences: what is planned, what people said, and what was decided.'

@@ -16,15 +16,28 @@ void generation_options(generation *g);
 /* Where the pieces of an answer go; false ends the answer. */
 typedef bool generate_sink(void *context, const char *text, size_t bytes);
 
-/* Steps the engine until the session's answer ends; *finish says why it did. */
-pewter_status generate(pewter_engine *engine, pewter_session *session, generate_sink *sink,
-                       void *context, pewter_finish *finish, pewter_error *err);
+/* An answer to be made: the session holds its prompt, of which prompt_tokens are not computed. */
+typedef struct generate_job {
+    pewter_engine *engine;
+    pewter_session *session;
+    size_t prompt_tokens;
+    generate_sink *sink;
+    void *context;
+} generate_job;
+
+/* Steps the engine until the session's answer ends; *finish says why it did. Ctrl-C is caught for the
+ * session, and left so. A long prompt shows its progress on a terminal. */
+pewter_status generate(const generate_job *job, pewter_finish *finish, pewter_error *err);
+
+/* A sentence on stderr where an answer ended otherwise than the user will expect. */
+void explain_finish(pewter_finish finish, const pewter_session_options *options,
+                    const pewter_session *session);
 
 const char *finish_name(pewter_finish finish); /* "eos" */
 
-/* One line: prompt and generation tokens/s, time to first token, and, where `engine` is not NULL,
+/* One line on stderr, or members of a JSON object on stdout: prompt and generation tokens/s, time to first token, and, where `engine` is not NULL,
  * weight bytes/s as a share of the read bandwidth measured now. */
-void print_figures(pewter_engine *engine, const pewter_model *model,
-                   const pewter_session *session, bool json);
+void print_figures(pewter_engine *engine, const pewter_model *model, const pewter_session *session,
+                   bool json);
 
 #endif

@@ -1,8 +1,12 @@
 /* The command: picks one of its commands by name. */
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pewter.h"
 #include "tools/commands.h"
@@ -30,30 +34,72 @@ static void print_usage(FILE *to)
                 "machine.\n\ncommands:\n");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].summary);
-    fprintf(to, "\npewter COMMAND --help says more. For example:\n"
+    fprintf(to, "\npewter COMMAND --help says more, pewter --version which version this is. For "
+                "example:\n"
                 "  pewter run model.gguf -p \"Summarise this.\" -f document.txt\n");
 }
 
-int main(int argc, char **argv)
+/* A file that is opened later must not become the standard output that was closed: the place is
+ * taken by something that cannot be written, or read. */
+static void hold_standard_files(void)
 {
-    /* A reader that goes away is an error of write(), not the end of the process. Numbers are
-     * printed as in the C locale, whatever the user's: programs read them. */
-    signal(SIGPIPE, SIG_IGN);
-    setlocale(LC_CTYPE, "");
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+/* Text is UTF-8 here, also where no locale was chosen. Numbers are printed as in the C locale,
+ * whatever the user's: programs read them. */
+static void choose_locale(void)
+{
+    if (setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static int run_command(int argc, char **argv)
+{
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_usage(stdout);
         return EXIT_FINE;
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(name, "--version") == 0) {
         printf("pewter %s\n", pewter_version());
         return EXIT_FINE;
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "pewter: no command '%s'; see pewter --help\n", argv[1]);
+        if (strcmp(name, commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "pewter: no command '%s'; see pewter --help\n", name);
     return EXIT_USAGE;
+}
+
+/* What could not be written is a failure of every command; that a reader has seen enough needs no
+ * words. The reason of an earlier failure is learned by trying once more. */
+static int end_output(int code)
+{
+    if (fflush(stdout) == 0) {
+        if (!ferror(stdout)) return code;
+        clearerr(stdout);
+        errno = 0;
+        if (fputc('\n', stdout) == EOF || fflush(stdout) != 0) errno = errno != 0 ? errno : EIO;
+    }
+    if (errno != EPIPE)
+        fprintf(stderr, "pewter: standard output cannot be written: %s\n",
+                strerror(errno != 0 ? errno : EIO));
+    return code == EXIT_FINE ? EXIT_FAILED : code;
+}
+
+int main(int argc, char **argv)
+{
+    /* A reader that goes away is an error of write(), not the end of the process. */
+    signal(SIGPIPE, SIG_IGN);
+    hold_standard_files();
+    choose_locale();
+    const int code = run_command(argc, argv);
+
+    return end_output(code);
 }
