@@ -75,6 +75,7 @@ need_arm() {
     need libutf8proc-dev:arm64 has_arm_library libutf8proc.so
     need libjansson-dev:arm64 has_arm_library libjansson.so
     need libedit-dev:arm64 has_arm_library libedit.so
+    need libcmocka-dev:arm64 has_arm_library libcmocka.so
 }
 
 say() { printf 'setup: %s\n' "$*" >&2; }

@@ -192,7 +192,7 @@ pewter_status pw_tpl_binary(pw_tpl_vm *vm, pw_tpl_op op, const pw_tpl_value *a,
                             const pw_tpl_value *b, pw_tpl_value *out)
 {
     bool whole_a, whole_b;
-    int64_t i, j;
+    int64_t i = 0, j = 0;
     double x, y;
     const bool left = pw_tpl_number(a, &whole_a, &i, &x),
                right = pw_tpl_number(b, &whole_b, &j, &y);

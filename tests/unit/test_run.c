@@ -98,8 +98,9 @@ static double distance(const float *a, const float *b, int64_t n)
 {
     double worst = 0.0, most = 1e-6;
     for (int64_t i = 0; i < n; i++) {
-        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
-        most = fmax(most, fabs((double)b[i]));
+        const double apart = fabs((double)a[i] - (double)b[i]), size = fabs((double)b[i]);
+        if (apart > worst) worst = apart;
+        if (size > most) most = size;
     }
     return worst / most;
 }
