@@ -57,22 +57,42 @@ static bool find_pair(const void *rules, const char *text, const pw_symbol *left
     return false;
 }
 
-/* A text for a message: as much of it as is readable. */
-static int shown(const pw_text *text)
+enum { SHOWN = 60 };
+
+/* A merge for a message: its first bytes, those that a terminal might obey as '?'. */
+static const char *show(const pw_text *text, char out[SHOWN + 1])
 {
-    return text->bytes > 60 ? 60 : (int)text->bytes;
+    const size_t size = text->bytes < SHOWN ? text->bytes : SHOWN;
+    for (size_t i = 0; i < size; i++) {
+        const unsigned char c = (unsigned char)text->data[i];
+        out[i] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+    }
+    out[size] = 0;
+    return out;
+}
+
+/* Whether text may become `made` by way of `a` and `b`: it is no control token, and the bytes that it
+ * stands for are theirs. */
+static bool stands_for(const pw_vocab *vocab, int32_t made, int32_t a, int32_t b)
+{
+    const pw_text *all = &vocab->pieces[made], *left = &vocab->pieces[a],
+                  *right = &vocab->pieces[b];
+    return pw_vocab_plain(vocab, made) && all->bytes == left->bytes + right->bytes &&
+           memcmp(all->data, left->data, left->bytes) == 0 &&
+           memcmp(all->data + left->bytes, right->data, right->bytes) == 0;
 }
 
 static pewter_status read_merge(pw_bpe *bpe, const pw_vocab_data *data, const pw_table *by_text,
                                 size_t index, char *joined, pewter_error *err)
 {
     const pw_text *merge = &data->merges[index];
+    char shown[SHOWN + 1];
     const char *space = merge->bytes > 1 ? memchr(merge->data + 1, ' ', merge->bytes - 1) : NULL;
     const size_t left = space != NULL ? (size_t)(space - merge->data) : 0;
     if (space == NULL || left + 1 == merge->bytes)
         return pw_fail(err, PEWTER_E_FORMAT,
-                       "vocabulary: merge %zu '%.*s' is not two texts with a space between", index,
-                       shown(merge), merge->data);
+                       "vocabulary: merge %zu '%s' is not two texts with a space between", index,
+                       show(merge, shown));
     const size_t right = merge->bytes - left - 1;
     if (left + right > PW_TOKEN_BYTES_MAX)
         return pw_fail(err, PEWTER_E_FORMAT, "vocabulary: merge %zu makes %zu bytes, at most %d",
@@ -85,13 +105,13 @@ static pewter_status read_merge(pw_bpe *bpe, const pw_vocab_data *data, const pw
     const int32_t made = pw_table_find(by_text, joined, left + right);
     if (a < 0 || b < 0 || made < 0)
         return pw_fail(err, PEWTER_E_FORMAT,
-                       "vocabulary: merge %zu '%.*s': %s is not among the %zu tokens", index,
-                       shown(merge), merge->data,
+                       "vocabulary: merge %zu '%s': %s is not among the %zu tokens", index,
+                       show(merge, shown),
                        a < 0   ? "its first part"
                        : b < 0 ? "its second part"
                                : "its result",
                        data->n);
-    if (!pw_vocab_plain(bpe->vocab, made)) return PEWTER_OK;
+    if (!stands_for(bpe->vocab, made, a, b)) return PEWTER_OK;
     if (!add_pair(bpe, pair_of(a, b), (pw_join){.rank = (uint32_t)index, .id = made}))
         return pw_fail(err, PEWTER_E_FORMAT,
                        "vocabulary: too many merges share the hash of merge %zu", index);
@@ -125,8 +145,7 @@ pewter_status pw_bpe_init(pw_bpe *bpe, const pw_vocab_data *data, pw_arena *aren
                           pewter_error *err)
 {
     if (data->n_merges >= UINT32_MAX)
-        return pw_fail(err, PEWTER_E_FORMAT, "vocabulary: %zu merges are too many",
-                       data->n_merges);
+        return pw_fail(err, PEWTER_E_FORMAT, "vocabulary: %zu merges are too many", data->n_merges);
     pw_arena scratch = {.alloc = arena->alloc};
     const pewter_status status = read_merges(bpe, data, arena, &scratch, err);
     pw_arena_free(&scratch);
@@ -139,7 +158,7 @@ static size_t symbols_of(const pw_bpe *bpe, pw_symbol *symbols, const char *piec
     for (size_t at = 0; at < bytes; n++) {
         const size_t step = bpe->chars ? pw_utf8_char(piece + at, bytes - at) : 1;
         const size_t size = step > 0 ? step : 1;
-        const int32_t id = bpe->chars ? pw_table_find(&bpe->vocab->table, piece + at, size)
+        const int32_t id = bpe->chars ? pw_vocab_find(bpe->vocab, piece + at, size)
                                       : bpe->vocab->byte[(unsigned char)piece[at]];
         symbols[n] = (pw_symbol){.at = (uint32_t)at, .size = (uint32_t)size, .id = id};
         at += size;
@@ -166,7 +185,7 @@ pewter_status pw_bpe_piece(const pw_bpe *bpe, pw_merger *merger, const char *pie
                            pw_ids *out, pewter_error *err)
 {
     if (bpe->whole || (bpe->lines && is_lines(piece, bytes))) {
-        const int32_t id = pw_table_find(&bpe->vocab->table, piece, bytes);
+        const int32_t id = pw_vocab_find(bpe->vocab, piece, bytes);
         if (id >= 0) {
             pw_ids_add(out, id);
             return PEWTER_OK;

@@ -22,7 +22,8 @@ typedef struct pw_bpe {
 } pw_bpe;
 
 /* Reads the merges, "left right", against the token texts of `data`. PEWTER_E_FORMAT: a merge
- * whose parts or result are no tokens. Merges that would make a control token are left out.
+ * whose parts or result are no tokens. Merges that would make a control token, or one that stands
+ * for other bytes than its parts, are left out.
  * Set `chars`, `whole`, `lines`, `unk` and `vocab` before. Memory comes from `arena`. */
 PW_MUST pewter_status pw_bpe_init(pw_bpe *bpe, const pw_vocab_data *data, pw_arena *arena,
                                   pewter_error *err);

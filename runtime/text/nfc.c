@@ -9,10 +9,10 @@
 #include "runtime/text/utf8.h"
 
 enum {
-    SAFE = 0x300,      /* characters below compose with nothing before them and are in form C */
-    STRETCH = 1024,    /* characters after which a stretch ends at the next safe one */
-    DECOMPOSED = 4,    /* characters that one becomes at most by canonical decomposition */
-    GROWTH = 3         /* times that UTF-8 grows at most in form C; UAX 15, section 15 */
+    SAFE = 0x300,   /* characters below compose with nothing before them and are in form C */
+    STRETCH = 1024, /* characters after which a stretch ends at the next safe one */
+    DECOMPOSED = 4, /* characters that one becomes at most by canonical decomposition */
+    GROWTH = 3      /* times that UTF-8 grows at most in form C; UAX 15, section 15 */
 };
 
 static bool room_codes(pw_nfc *nfc, size_t count)

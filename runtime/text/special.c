@@ -8,30 +8,30 @@
 /* Texts that end a turn or an answer in the models that use them. Source: special_tokens_map.json
  * and generation_config.json of the models named. */
 static const char *const end_names[] = {
-    "<|eot_id|>",          /* Llama 3 */
-    "<|eom_id|>",          /* Llama 3.1, a tool is called */
-    "<|eot|>",             /* Llama 4 */
-    "<|eom|>",             /* Llama 4 */
-    "<|im_end|>",          /* ChatML: Qwen, SmolLM2, Yi */
-    "<|end|>",             /* Phi-3 */
-    "<|endoftext|>",       /* GPT-2, Qwen, Phi */
-    "<|end_of_text|>",     /* Llama 3, Granite */
-    "<|return|>",          /* gpt-oss */
-    "<|call|>",            /* gpt-oss, a tool is called */
-    "<end_of_turn>",       /* Gemma 2 and 3 */
-    "<turn|>",             /* Gemma 4 */
-    "<end_of_utterance>",  /* SmolVLM */
+    "<|eot_id|>",            /* Llama 3 */
+    "<|eom_id|>",            /* Llama 3.1, a tool is called */
+    "<|eot|>",               /* Llama 4 */
+    "<|eom|>",               /* Llama 4 */
+    "<|im_end|>",            /* ChatML: Qwen, SmolLM2, Yi */
+    "<|end|>",               /* Phi-3 */
+    "<|endoftext|>",         /* GPT-2, Qwen, Phi */
+    "<|end_of_text|>",       /* Llama 3, Granite */
+    "<|return|>",            /* gpt-oss */
+    "<|call|>",              /* gpt-oss, a tool is called */
+    "<end_of_turn>",         /* Gemma 2 and 3 */
+    "<turn|>",               /* Gemma 4 */
+    "<end_of_utterance>",    /* SmolVLM */
     "<|END_OF_TURN_TOKEN|>", /* Command R */
-    "<|END_RESPONSE|>",    /* Command A */
-    "<|endofturn|>",       /* HyperCLOVA */
-    "<|role_end|>",        /* Ling */
-    "[|endofturn|]",       /* EXAONE */
-    "<EOT>",               /* SantaCoder */
+    "<|END_RESPONSE|>",      /* Command A */
+    "<|endofturn|>",         /* HyperCLOVA */
+    "<|role_end|>",          /* Ling */
+    "[|endofturn|]",         /* EXAONE */
+    "<EOT>",                 /* SantaCoder */
     "_<EOT>",
-    "[EOT]",               /* Kimi K2 */
-    "[EOS]",               /* Kimi K2 */
-    "[e~[",                /* MiniMax */
-    "<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>", /* DeepSeek */
+    "[EOT]",                                                           /* Kimi K2 */
+    "[EOS]",                                                           /* Kimi K2 */
+    "[e~[",                                                            /* MiniMax */
+    "<\357\275\234end\342\226\201of\342\226\201sentence\357\275\234>", /* DeepSeek */
 };
 
 static bool is(const pw_text *text, const char *name)
@@ -67,6 +67,15 @@ static bool end_is_message(const pw_vocab_data *data)
     return false;
 }
 
+/* Texts of the forms <...> and [...]. */
+static bool bracketed(const pw_text *text)
+{
+    if (text->bytes < 3) return false;
+    const char first = text->data[0], last = text->data[text->bytes - 1];
+    return (first == '<' && last == '>') || (first == '[' && last == ']');
+}
+
+/* A single byte stays ordinary, as text could not do without it. */
 static void mark_ids(pw_special *special, const pw_vocab_data *data, pw_vocab *vocab)
 {
     const int32_t ends[] = {data->eos, data->eot, data->eom};
@@ -76,8 +85,11 @@ static void mark_ids(pw_special *special, const pw_vocab_data *data, pw_vocab *v
     const int32_t control[] = {data->bos, data->eos, data->eot, data->eom, data->pad};
     for (size_t i = 0; i < sizeof control / sizeof *control; i++) {
         const int32_t id = control[i];
-        if (id >= 0 && vocab->types[id] == PW_TOKEN_USER_DEFINED)
-            vocab->types[id] = PW_TOKEN_CONTROL;
+        if (id < 0) continue;
+        const pw_text *text = &data->tokens[id];
+        const bool user = vocab->types[id] == PW_TOKEN_USER_DEFINED && text->bytes > 1;
+        const bool normal = vocab->types[id] == PW_TOKEN_NORMAL && bracketed(text);
+        if (user || normal) vocab->types[id] = PW_TOKEN_CONTROL;
     }
 }
 

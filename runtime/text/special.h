@@ -10,16 +10,16 @@
 #include "runtime/text/vocab.h"
 
 typedef struct pw_special {
-    pw_text *texts;   /* [n] sorted by bytes, no two equal */
-    int32_t *ids;     /* [n] */
+    pw_text *texts; /* [n] sorted by bytes, no two equal */
+    int32_t *ids;   /* [n] */
     size_t n;
-    bool first[256];  /* whether a text begins with this byte */
-    uint8_t *ends;    /* [tokens] whether a token ends an answer */
+    bool first[256]; /* whether a text begins with this byte */
+    uint8_t *ends;   /* [tokens] whether a token ends an answer */
 } pw_special;
 
-/* Collects the tokens. A user-defined token that is spelt or used as a control token ("<|...|>",
- * a known end of turn, or an id of `data`) is made a control token in `vocab`, so that ordinary
- * text cannot become it. */
+/* Collects the tokens. A token that is spelt or used as a control token (a known end of turn; a
+ * user-defined "<|...|>"; an id of `data` that is user-defined, or normal and "<...>" or "[...]")
+ * is made one in `vocab`, so that ordinary text cannot become it. */
 PW_MUST pewter_status pw_special_init(pw_special *special, const pw_vocab_data *data,
                                       pw_vocab *vocab, pw_arena *arena, pewter_error *err);
 

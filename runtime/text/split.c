@@ -166,8 +166,8 @@ static bool next_match(splitting *s, size_t stage, const char *text, size_t byte
 {
     const pcre2_code *code = s->split->stages[stage].code;
     const uint32_t options = PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY;
-    int found = pcre2_match(code, (PCRE2_SPTR)text, bytes, at, options, s->state->match,
-                            s->split->limits);
+    int found =
+        pcre2_match(code, (PCRE2_SPTR)text, bytes, at, options, s->state->match, s->split->limits);
     if (found == PCRE2_ERROR_JIT_STACKLIMIT)
         found = pcre2_match(code, (PCRE2_SPTR)text, bytes, at, options | PCRE2_NO_JIT,
                             s->state->match, s->split->limits);
@@ -190,21 +190,42 @@ static pewter_status split_matches(splitting *s, size_t stage, const char *text,
     return at < bytes && !drop ? split_stage(s, stage + 1, text + at, bytes - at) : PEWTER_OK;
 }
 
-static utf8proc_category_t category(const char *text, size_t bytes)
+static uint32_t code_at(const char *text, size_t bytes)
 {
-    return utf8proc_category((utf8proc_int32_t)pw_utf8_code(text, pw_utf8_char(text, bytes)));
+    return pw_utf8_code(text, pw_utf8_char(text, bytes));
 }
 
-static bool is_digit(utf8proc_category_t kind, bool decimal)
+static bool is_digit(uint32_t code, bool decimal)
 {
+    const utf8proc_category_t kind = utf8proc_category((utf8proc_int32_t)code);
     return kind == UTF8PROC_CATEGORY_ND ||
            (!decimal && (kind == UTF8PROC_CATEGORY_NL || kind == UTF8PROC_CATEGORY_NO));
 }
 
-static bool is_word(utf8proc_category_t kind)
+/* Word characters as Oniguruma has them: letters, marks, decimal digits, connectors, and of other
+ * numerals and symbols the Latin-1 ones and the letters in circles and squares. */
+static bool is_word(uint32_t code)
 {
-    return (kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_NL) ||
-           kind == UTF8PROC_CATEGORY_PC;
+    static const uint32_t others[][2] = {{0xb2, 0xb3},      {0xb9, 0xb9},       {0xbc, 0xbe},
+                                         {0x24b6, 0x24e9},  {0x1f130, 0x1f149}, {0x1f150, 0x1f169},
+                                         {0x1f170, 0x1f189}};
+    const utf8proc_category_t kind = utf8proc_category((utf8proc_int32_t)code);
+    if (kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_NL) return true;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (code >= others[i][0] && code <= others[i][1]) return true;
+    return kind == UTF8PROC_CATEGORY_PC;
+}
+
+/* The run of digits at the head of a text: its bytes. */
+static size_t digit_run(const char *text, size_t bytes, bool decimal, size_t *digits)
+{
+    size_t end = 0;
+    *digits = 0;
+    while (end < bytes && is_digit(code_at(text + end, bytes - end), decimal)) {
+        end += pw_utf8_char(text + end, bytes - end);
+        ++*digits;
+    }
+    return end;
 }
 
 /* Cuts a run of `digits` digits: the first piece is what is left over threes. */
@@ -226,18 +247,14 @@ static pewter_status cut_run(splitting *s, size_t stage, const char *text, size_
 static pewter_status split_threes(splitting *s, size_t stage, const char *text, size_t bytes)
 {
     const bool words = s->split->stages[stage].kind == PW_STAGE_THREES_WORDS;
-    size_t from = 0, at = 0;
+    size_t from = 0, at = 0, digits;
     while (at < bytes) {
-        size_t end = at, digits = 0;
-        while (end < bytes && is_digit(category(text + end, bytes - end), words)) {
-            end += pw_utf8_char(text + end, bytes - end);
-            digits++;
-        }
+        const size_t end = at + digit_run(text + at, bytes - at, words, &digits);
         if (digits == 0) {
             at += pw_utf8_char(text + at, bytes - at);
             continue;
         }
-        if (!words || end == bytes || !is_word(category(text + end, bytes - end))) {
+        if (!words || end == bytes || !is_word(code_at(text + end, bytes - end))) {
             if (at > from) PW_TRY(split_stage(s, stage + 1, text + from, at - from));
             PW_TRY(cut_run(s, stage, text + at, end - at, digits));
             from = end;
@@ -245,6 +262,23 @@ static pewter_status split_threes(splitting *s, size_t stage, const char *text, 
         at = end;
     }
     return from < bytes ? split_stage(s, stage + 1, text + from, bytes - from) : PEWTER_OK;
+}
+
+static pewter_status split_before_threes(splitting *s, size_t stage, const char *text, size_t bytes)
+{
+    size_t from = 0, at = 0, digits;
+    while (at < bytes) {
+        const size_t end = at + digit_run(text + at, bytes - at, true, &digits);
+        for (; at < end; digits--) {
+            if (digits % 3 == 0 && at > from) {
+                PW_TRY(split_stage(s, stage + 1, text + from, at - from));
+                from = at;
+            }
+            at += pw_utf8_char(text + at, bytes - at);
+        }
+        if (at < bytes) at += pw_utf8_char(text + at, bytes - at);
+    }
+    return split_stage(s, stage + 1, text + from, bytes - from);
 }
 
 /* Runs the stages from `stage` on over one piece; as deep as there are stages. */
@@ -256,6 +290,7 @@ static pewter_status split_stage(splitting *s, size_t stage, const char *text, s
     case PW_STAGE_KEEP: return split_matches(s, stage, text, bytes);
     case PW_STAGE_THREES:
     case PW_STAGE_THREES_WORDS: return split_threes(s, stage, text, bytes);
+    case PW_STAGE_THREES_BEFORE: return split_before_threes(s, stage, text, bytes);
     case PW_STAGE_END: break;
     }
     return PEWTER_OK;

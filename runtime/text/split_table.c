@@ -7,7 +7,8 @@
  * files give under "pre_tokenizer". Differences of notation only:
  *   - white space is \p{Wspace}: PCRE2's \s also takes U+180E, Oniguruma's and Rust's do not;
  *   - `&&` of classes is written out, as PCRE2 has none: A minus Han is all but (not A, or Han);
- *   - repeats that no later item could use are possessive, so that long runs need no stack. */
+ *   - repeats that no later item could use are possessive, so that long runs need no stack;
+ *   - jais-2 looks for the end of a line once in a run of blanks, not before each piece of it. */
 
 // clang-format off
 #define S    "\\p{Wspace}"
@@ -72,7 +73,7 @@ static const pw_stage ufakzeka[] = {
     {PW_STAGE_MATCH, WORD "|\\p{N}|" SIGNS "|" SPACES}, {PW_STAGE_END, NULL}};
 
 static const pw_stage jais2[] = {
-    {PW_STAGE_MATCH, CASE "|" WORD "|\\p{N}{1,3}|" SIGNS "|" S "*[\\r\\n]+"
+    {PW_STAGE_MATCH, CASE "|" WORD "|\\p{N}{1,3}|" SIGNS "|(?<![^" NS "\\r\\n])" S "*[\\r\\n]+"
      "|" S "{512}(?!" NS ")|" S "{256}(?!" NS ")|" S "{128}(?!" NS ")|" S "{64}(?!" NS ")"
      "|" S "{32}(?!" NS ")|" S "{16}(?!" NS ")|" S "{8}(?!" NS ")|" S "{4}(?!" NS ")"
      "|" S "{1,2}(?!" NS ")|" S},
@@ -183,7 +184,8 @@ static const pw_stage chameleon[] = {
     {PW_STAGE_MATCH, GPT2},
     {PW_STAGE_END, NULL}};
 
-static const pw_stage superbpe[] = {{PW_STAGE_THREES, NULL}, {PW_STAGE_END, NULL}};
+static const pw_stage superbpe[] = {
+    {PW_STAGE_MATCH, "\\p{N}+"}, {PW_STAGE_THREES_BEFORE, NULL}, {PW_STAGE_END, NULL}};
 static const pw_stage lines[] = {{PW_STAGE_MATCH, "[^\\n]+|\\n+"}, {PW_STAGE_END, NULL}};
 static const pw_stage words[] = {{PW_STAGE_KEEP, NS "+"}, {PW_STAGE_END, NULL}};
 

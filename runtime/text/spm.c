@@ -28,7 +28,7 @@ static bool find_text(const void *rules, const char *text, const pw_symbol *left
     const pw_vocab *vocab = ((const pw_spm *)rules)->vocab;
     const size_t size = (size_t)left->size + right->size;
     if (size > vocab->longest) return false;
-    const int32_t id = pw_table_find(&vocab->table, text + left->at, size);
+    const int32_t id = pw_vocab_find(vocab, text + left->at, size);
     if (id < 0) return false;
     *out = (pw_join){.rank = vocab->ranks[id], .id = id};
     return true;
@@ -63,7 +63,7 @@ static pewter_status add_run(const pw_spm *spm, pw_merger *merger, const char *t
         const pw_symbol *symbol = &merger->symbols[i];
         const char *at = text + symbol->at;
         const int32_t id =
-            symbol->id >= 0 ? symbol->id : pw_table_find(&spm->vocab->table, at, symbol->size);
+            symbol->id >= 0 ? symbol->id : pw_vocab_find(spm->vocab, at, symbol->size);
         if (id < 0) {
             add_bytes(spm, at, symbol->size, unknown, out);
             continue;

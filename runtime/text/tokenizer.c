@@ -119,8 +119,8 @@ static pewter_status make(pw_tokenizer *t, const pw_vocab_data *data, pewter_err
 {
     const kind *k;
     PW_TRY(find_kind(data, &k, err));
-    PW_TRY(check_ids(data, err));
     PW_TRY(k->is_spm ? make_spm(t, data, err) : make_bpe(t, data, k, err));
+    PW_TRY(check_ids(data, err));
     PW_TRY(pw_special_init(&t->special, data, &t->vocab, &t->arena, err));
     if (k->is_spm) {
         pw_spm_init(&t->spm, &t->vocab, data->unk);
@@ -266,11 +266,11 @@ static pewter_status add_bpe(tokenizing *k, const char *text, size_t bytes, pewt
     return PEWTER_OK;
 }
 
-/* A stretch with spaces for U+2581 into k->spaced, which has room for it and one byte more. */
-static size_t space_out(tokenizing *k, const char *text, size_t bytes, bool prefix)
+/* A stretch with its prefix, and spaces for U+2581, into k->spaced; `text` may be k->spaced + 1. */
+static size_t space_out(tokenizing *k, const char *text, size_t bytes)
 {
     size_t size = 0;
-    if (prefix) k->spaced[size++] = ' ';
+    if (k->t->space_prefix) k->spaced[size++] = ' ';
     for (size_t at = 0; at < bytes;) {
         const bool mark = bytes - at >= 3 && memcmp(text + at, "\xe2\x96\x81", 3) == 0;
         k->spaced[size++] = mark ? ' ' : text[at];
@@ -288,21 +288,18 @@ static size_t trim(char *text, size_t bytes)
     return size > 0 && text[size - 1] == ' ' ? size - 1 : size;
 }
 
-/* A stretch between special tokens. `first`: it follows one, or nothing. */
-static pewter_status add_stretch(tokenizing *k, const char *text, size_t bytes, bool first,
-                                 pewter_error *err)
+/* A stretch between special tokens. */
+static pewter_status add_stretch(tokenizing *k, const char *text, size_t bytes, pewter_error *err)
 {
     const pw_tokenizer *t = k->t;
+    if (t->trim && bytes > 0) {
+        bytes = trim(memcpy(k->spaced + 1, text, bytes), bytes);
+        text = k->spaced + 1;
+    }
     if (bytes == 0) return PEWTER_OK;
     if (t->spaces) {
-        size_t at = 0;
-        if (t->trim) {
-            bytes = trim(memcpy(k->spaced + 1, text, bytes), bytes);
-            text = k->spaced + 1;
-        }
-        at = space_out(k, text, bytes, t->space_prefix && first);
+        bytes = space_out(k, text, bytes);
         text = k->spaced;
-        bytes = at;
     }
     return t->is_spm ? pw_spm_text(&t->spm, &k->merger, text, bytes, &k->out, err)
                      : add_bpe(k, text, bytes, err);
@@ -314,7 +311,6 @@ static pewter_status add_parts(tokenizing *k, const pw_tokenizer_part *parts, si
 {
     const pw_tokenizer *t = k->t;
     size_t from = 0, at = 0, part = 0, part_end = n_parts > 0 ? parts[0].bytes : 0;
-    bool first = true;
     while (at < k->bytes) {
         while (at >= part_end) part_end += parts[++part].bytes;
         const size_t open = k->open[part] > at ? k->open[part] - at : 0;
@@ -325,25 +321,29 @@ static pewter_status add_parts(tokenizing *k, const pw_tokenizer_part *parts, si
             at++;
             continue;
         }
-        PW_TRY(add_stretch(k, k->text + from, at - from, first, err));
+        PW_TRY(add_stretch(k, k->text + from, at - from, err));
         pw_ids_add(&k->out, id);
-        first = true;
         from = at += size;
     }
-    return add_stretch(k, k->text + from, k->bytes - from, first, err);
+    return add_stretch(k, k->text + from, k->bytes - from, err);
 }
 
-/* Joins the parts; of each that is special, where the run of special ones that it is in ends. */
+/* Joins the parts; of each that is special, where the run of special ones that it is in ends. Empty
+ * parts are of the kind of what follows them. */
 static void join(tokenizing *k, const pw_tokenizer_part *parts, size_t n_parts)
 {
     size_t at = 0;
     for (size_t i = 0; i < n_parts; i++) {
         if (parts[i].bytes > 0) memcpy(k->text + at, parts[i].text, parts[i].bytes);
         at += parts[i].bytes;
-        k->open[i] = parts[i].special ? (uint32_t)at : 0;
     }
-    for (size_t i = n_parts; i-- > 1;)
-        if (k->open[i - 1] != 0 && k->open[i] != 0) k->open[i - 1] = k->open[i];
+    uint32_t end = 0;
+    for (size_t i = n_parts; i-- > 0;) {
+        if (parts[i].bytes > 0 && !parts[i].special) end = 0;
+        if (parts[i].bytes > 0 && parts[i].special && end == 0) end = (uint32_t)at;
+        k->open[i] = end;
+        at -= parts[i].bytes;
+    }
 }
 
 static pewter_status run(tokenizing *k, const pw_tokenizer_part *parts, size_t n_parts, bool bos,

@@ -250,15 +250,13 @@ pewter_status pw_vocab_init(pw_vocab *vocab, const pw_vocab_data *data, pw_spell
     *vocab = (pw_vocab){.n = data->n};
     vocab->pieces = pw_arena_array(arena, data->n, sizeof *vocab->pieces);
     vocab->types = pw_arena_array(arena, data->n, sizeof *vocab->types);
-    if (data->scores != NULL)
-        vocab->ranks = pw_arena_array(arena, data->n, sizeof *vocab->ranks);
+    if (data->scores != NULL) vocab->ranks = pw_arena_array(arena, data->n, sizeof *vocab->ranks);
     char *at = pw_arena_take(arena, total);
     if (vocab->pieces == NULL || vocab->types == NULL || at == NULL ||
         (data->scores != NULL && vocab->ranks == NULL) ||
         !pw_table_init(&vocab->table, arena, vocab->pieces, data->n))
         return pw_fail(err, PEWTER_E_MEMORY, "vocabulary: no memory for %zu tokens", data->n);
 
-    for (size_t id = 0; id < data->n; id++)
-        at += fill_piece(vocab, data, id, spelling, at);
+    for (size_t id = 0; id < data->n; id++) at += fill_piece(vocab, data, id, spelling, at);
     return fill_table(vocab, data, spelling, err);
 }

@@ -86,7 +86,7 @@ typedef struct pw_vocab {
     pw_text *pieces; /* [n] the bytes that a token stands for */
     uint8_t *types;  /* [n] pw_token_type, never UNDEFINED */
     uint32_t *ranks; /* [n] order of scores: higher score, lower rank; NULL: no scores */
-    pw_table table;  /* pieces that ordinary text may become; the first of equal ones */
+    pw_table table;  /* pieces that were plain when made, the first of equal ones: pw_vocab_find */
     size_t longest;  /* bytes of the longest of these */
     int32_t byte[256]; /* token of a byte; -1: none */
 } pw_vocab;
@@ -105,6 +105,13 @@ static inline bool pw_vocab_plain(const pw_vocab *vocab, int32_t id)
 {
     const uint8_t type = vocab->types[id];
     return type == PW_TOKEN_NORMAL || type == PW_TOKEN_USER_DEFINED || type == PW_TOKEN_UNUSED;
+}
+
+/* The token that ordinary text of this spelling becomes, or -1. */
+static inline int32_t pw_vocab_find(const pw_vocab *vocab, const char *text, size_t bytes)
+{
+    const int32_t id = pw_table_find(&vocab->table, text, bytes);
+    return id >= 0 && pw_vocab_plain(vocab, id) ? id : -1;
 }
 
 #endif
