@@ -90,8 +90,8 @@ static pw_dtype main_type(const pw_gguf *gguf, uint64_t *values)
     const pw_gguf_tensor *t = pw_gguf_tensors(gguf, &count);
     for (size_t i = 0; i < count; i++) {
         bytes[t[i].dtype] += t[i].bytes;
-        *values += (uint64_t)t[i].n[0] * (uint64_t)t[i].n[1] * (uint64_t)t[i].n[2] *
-                   (uint64_t)t[i].n[3];
+        *values +=
+            (uint64_t)t[i].n[0] * (uint64_t)t[i].n[1] * (uint64_t)t[i].n[2] * (uint64_t)t[i].n[3];
     }
     pw_dtype best = PW_F32;
     for (int d = 0; d < PW_DTYPE_COUNT; d++)
@@ -99,8 +99,7 @@ static pw_dtype main_type(const pw_gguf *gguf, uint64_t *values)
     return best;
 }
 
-pewter_status pewter_model_get(const pewter_model *model, pewter_model_info *out,
-                               pewter_error *err)
+pewter_status pewter_model_get(const pewter_model *model, pewter_model_info *out, pewter_error *err)
 {
     if (model == NULL || out == NULL)
         return pw_fail(err, PEWTER_E_ARG, "pewter_model_get: model and out are wanted");
@@ -132,7 +131,8 @@ pewter_status pewter_explain(pewter_model *model, pewter_form form, char *buf, s
     if (model == NULL || need == NULL || (buf == NULL && cap > 0))
         return pw_fail(err, PEWTER_E_ARG, "pewter_explain: model and need are wanted");
     if (model->plan == NULL)
-        return pw_fail(err, PEWTER_E_ARG, "the model was loaded for its vocabulary: it has no plan");
+        return pw_fail(err, PEWTER_E_ARG,
+                       "the model was loaded for its vocabulary: it has no plan");
     pw_out out = {.buf = buf, .cap = cap};
     pw_plan_print(model->plan, form, &out);
     pw_out_end(&out, need);
@@ -158,8 +158,7 @@ pewter_synth_options pewter_synth_defaults(void)
         .size = sizeof(pewter_synth_options), .shape = "tiny", .type = "Q8_0"};
 }
 
-pewter_status pewter_synth(const pewter_synth_options *options, const char *path,
-                           pewter_error *err)
+pewter_status pewter_synth(const pewter_synth_options *options, const char *path, pewter_error *err)
 {
     pewter_synth_options taken = pewter_synth_defaults();
     if (path == NULL) return pw_fail(err, PEWTER_E_ARG, "pewter_synth: a path is wanted");
@@ -208,8 +207,7 @@ pewter_status pewter_detokenize(const pewter_model *model, const int32_t *ids, s
 static pewter_status tokenize_spans(const pw_model *file, const pw_template_output *text,
                                     int32_t *ids, size_t cap, size_t *count, pewter_error *err)
 {
-    pw_tokenizer_part *parts =
-        pw_alloc(text->alloc, (text->n_spans + 1) * sizeof *parts);
+    pw_tokenizer_part *parts = pw_alloc(text->alloc, (text->n_spans + 1) * sizeof *parts);
     if (parts == NULL) return pw_fail(err, PEWTER_E_MEMORY, "no memory for a prompt's parts");
     for (size_t i = 0; i < text->n_spans; i++) {
         const pw_span *span = &text->spans[i];
@@ -233,9 +231,8 @@ pewter_status pewter_chat_prompt(const pewter_model *model, const pewter_message
     const pw_model *file = model->file;
     if (file->chat == NULL)
         return pw_fail(err, PEWTER_E_UNSUPPORTED, "%s",
-                       file->template_problem.message[0] != 0
-                           ? file->template_problem.message
-                           : "the model has no chat template");
+                       file->template_problem.message[0] != 0 ? file->template_problem.message
+                                                              : "the model has no chat template");
     const time_t seconds = time(NULL);
     struct tm now;
     localtime_r(&seconds, &now);

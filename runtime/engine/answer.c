@@ -14,10 +14,12 @@ pewter_status pw_answer_init(pw_answer *answer, pw_arena *arena, size_t piece,
     if (n_stop > MAX_STOPS)
         return pw_fail(err, PEWTER_E_ARG, "at most %d stop texts wanted, %zu found", MAX_STOPS,
                        n_stop);
+    if (n_stop > 0 && stop == NULL)
+        return pw_fail(err, PEWTER_E_ARG, "%zu stop texts wanted, none found", n_stop);
     const char **copies = pw_arena_array(arena, n_stop, sizeof *copies);
     if (copies == NULL) return pw_fail(err, PEWTER_E_MEMORY, "no memory for stop texts");
     for (size_t i = 0; i < n_stop; i++) {
-        const size_t bytes = strlen(stop[i]);
+        const size_t bytes = stop[i] != NULL ? strlen(stop[i]) : 0;
         if (bytes == 0 || bytes > MAX_STOP_BYTES)
             return pw_fail(err, PEWTER_E_ARG, "stop text %zu: 1 to %d bytes wanted, %zu found", i,
                            MAX_STOP_BYTES, bytes);
@@ -40,7 +42,6 @@ void pw_answer_begin(pw_answer *answer)
     answer->token = -1;
     answer->tokens = 0;
     answer->finish = PEWTER_FINISH_NONE;
-    answer->told = false;
 }
 
 bool pw_answer_has_room(const pw_answer *answer)
@@ -118,5 +119,4 @@ void pw_answer_take(pw_answer *answer, pewter_piece *out)
     memmove(answer->text, answer->text + ready, answer->bytes - ready);
     answer->bytes -= ready;
     answer->token = -1;
-    answer->told = over;
 }

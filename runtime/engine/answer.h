@@ -6,15 +6,14 @@
 #include "pw/arena.h"
 
 typedef struct pw_answer {
-    char *text; /* [cap]: bytes not handed out */
-    char *out;  /* [3 cap]: the last piece, with U+FFFD for what is not UTF-8 */
+    char *text;              /* [cap]: bytes not handed out */
+    char *out;               /* [3 cap]: the last piece, with U+FFFD for what is not UTF-8 */
     size_t bytes, cap, room; /* `room`: free bytes that a token may want */
     const char *const *stop;
     size_t n_stop, longest_stop;
     int32_t token;  /* last one; -1: none since the last piece */
     int64_t tokens; /* in this answer */
     pewter_finish finish;
-    bool told;      /* the finish has been handed out */
 } pw_answer;
 
 /* Buffers for tokens of up to `piece` bytes. The stop texts are copied. */

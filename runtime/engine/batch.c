@@ -26,7 +26,8 @@ static pewter_status add(pewter_model *model, pewter_session *session, int64_t c
 {
     PW_TRY(pw_session_reserve(session, session->computed, session->computed + count, err));
     pw_batch_room *room = &model->room;
-    const int64_t at = room->n_tokens, values = (int64_t)(model->plan->rope_row_bytes / sizeof(float));
+    const int64_t at = room->n_tokens,
+                  values = (int64_t)(model->plan->rope_row_bytes / sizeof(float));
     room->sequences[room->batch.n_sequences] = (pw_sequence){
         .first = at, .count = count, .pos = session->computed, .pages = session->pages};
     room->sessions[room->batch.n_sequences++] = session;
@@ -34,8 +35,7 @@ static pewter_status add(pewter_model *model, pewter_session *session, int64_t c
            (size_t)count * sizeof *room->tokens);
     for (int64_t i = 0; i < count && values > 0; i++)
         pw_rope_row(&model->file->rope, session->computed + i, room->rope + (at + i) * values);
-    for (int64_t i = count - rows; i < count; i++)
-        room->rows[room->n_rows++] = (int32_t)(at + i);
+    for (int64_t i = count - rows; i < count; i++) room->rows[room->n_rows++] = (int32_t)(at + i);
     room->n_tokens += count;
     return PEWTER_OK;
 }
@@ -76,7 +76,7 @@ static pewter_status run(pewter_model *model, const float **logits, pewter_error
                                  .batch = &room->batch,
                                  .stop = &model->stop};
     PW_TRY(pw_run_step(model->run, &input, logits, err));
-    model->steps++;
+    model->engine->steps++;
     if (pw_model_faulted(model->file))
         return pw_fail(err, PEWTER_E_IO,
                        "the model's file changed or became shorter while it was in use: load it "
@@ -90,8 +90,7 @@ static void draw(pewter_session *session, const float *logits)
     pewter_model *model = session->model;
     const int64_t vocab = model->plan->vocab;
     const int64_t last = session->options.penalty_last;
-    const int64_t recent =
-        last < 0 ? session->n_tokens : pw_min(session->n_tokens, last);
+    const int64_t recent = last < 0 ? session->n_tokens : pw_min(session->n_tokens, last);
     const int32_t token =
         pw_sample(&session->options, logits, vocab, session->tokens + session->n_tokens - recent,
                   recent, &session->rng, &model->sampler);
@@ -141,12 +140,15 @@ pewter_status pw_batch_logits(pewter_session *session, const float **logits, int
 {
     pewter_model *model = session->model;
     begin_batch(model);
-    if (atomic_load(&session->cancelled) != 0)
-        return pw_fail(err, PEWTER_E_CANCELLED, "cancelled");
+    if (atomic_load(&session->cancelled) != 0) return pw_fail(err, PEWTER_E_CANCELLED, "cancelled");
     int64_t rows = pw_min(session->n_tokens - session->computed, model->plan->width);
     rows = pw_min(rows, model->plan->outputs);
     PW_TRY(add(model, session, rows, rows, err));
-    PW_TRY(run(model, logits, err));
+    const pewter_status status = run(model, logits, err);
+    if (status == PEWTER_E_CANCELLED && atomic_load(&session->cancelled) == 0)
+        rows = 0;
+    else
+        PW_TRY(status);
     session->computed += rows;
     *count = rows;
     return PEWTER_OK;

@@ -216,16 +216,14 @@ static pewter_status new_model(pewter_engine *e, const char *path, const pewter_
 }
 
 pewter_status pewter_load(pewter_engine *engine, const char *path,
-                          const pewter_load_options *options, pewter_model **out,
-                          pewter_error *err)
+                          const pewter_load_options *options, pewter_model **out, pewter_error *err)
 {
     if (engine == NULL || path == NULL || out == NULL)
         return pw_fail(err, PEWTER_E_ARG, "pewter_load: engine, path and out are wanted");
     pewter_load_options taken = pewter_load_defaults();
     if (options != NULL) {
         if (options->size < sizeof options->size || options->size > 4096)
-            return pw_fail(err, PEWTER_E_ARG, "load options say they are %zu bytes",
-                           options->size);
+            return pw_fail(err, PEWTER_E_ARG, "load options say they are %zu bytes", options->size);
         memcpy(&taken, options, options->size < sizeof taken ? options->size : sizeof taken);
     }
     PW_TRY(pw_enter(engine, err));

@@ -23,15 +23,16 @@ struct pewter_engine {
     bool keep_sigbus;
     double bandwidth; /* measured; 0: not yet */
     pewter_model *models;
+    uint64_t steps; /* of all models */
     atomic_flag busy;
 };
 
 /* Room for one batch, reserved at load. */
 typedef struct pw_batch_room {
-    int32_t *tokens, *rows;      /* [width], [outputs] */
-    float *rope;                 /* [width][rope values] */
-    pw_sequence *sequences;      /* [outputs] */
-    pewter_session **sessions;   /* [outputs]: whose the sequences are */
+    int32_t *tokens, *rows;    /* [width], [outputs] */
+    float *rope;               /* [width][rope values] */
+    pw_sequence *sequences;    /* [outputs] */
+    pewter_session **sessions; /* [outputs]: whose the sequences are */
     pw_batch batch;
     int64_t n_tokens, n_rows;
 } pw_batch_room;
@@ -51,7 +52,6 @@ struct pewter_model {
     int64_t context; /* positions that sessions may hold together */
     pewter_session *sessions;
     atomic_int stop; /* a session in the batch under way was cancelled */
-    uint64_t steps;
 };
 
 struct pewter_session {
@@ -80,9 +80,10 @@ void pw_leave(pewter_engine *engine);
 PW_MUST pewter_status pw_batch_step(pewter_model *model, size_t *ready, pewter_error *err);
 
 /* batch.c: computes tokens [computed, n_tokens) of one session, at most `width` and `outputs` of
- * them, with the logits of each; *count: how many. */
-PW_MUST pewter_status pw_batch_logits(pewter_session *session, const float **logits,
-                                      int64_t *count, pewter_error *err);
+ * them, with the logits of each; *count: how many. None where the cancelling of another session made
+ * the batch void. */
+PW_MUST pewter_status pw_batch_logits(pewter_session *session, const float **logits, int64_t *count,
+                                      pewter_error *err);
 
 /* session.c: pages for the first `positions` positions, writable from position `from` on. */
 PW_MUST pewter_status pw_session_reserve(pewter_session *session, int64_t from, int64_t positions,

@@ -5,9 +5,9 @@
 #include "scheduler/run.h"
 
 typedef struct pw_kv {
-    int32_t *free;   /* [pages]: stack of free pages */
+    int32_t *free;    /* [pages]: stack of free pages */
     int32_t *holders; /* [pages]: sessions that hold the page */
-    bool *used;      /* [pages]: has held keys before, so must be cleared */
+    bool *used;       /* [pages]: has held keys before, so must be cleared */
     int32_t pages, n_free;
     pw_run *run;
 } pw_kv;

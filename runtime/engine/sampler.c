@@ -82,7 +82,8 @@ static void best_first(pw_candidate *c, int64_t n, int64_t k)
         c[0] = c[i];
         sift(c, k, 0);
     }
-    for (int64_t left = k - 1; left > 0; left--) { /* the least goes last: no qsort, it may allocate */
+    for (int64_t left = k - 1; left > 0;
+         left--) { /* the least goes last: no qsort, it may allocate */
         const pw_candidate least = c[0];
         c[0] = c[left];
         c[left] = least;

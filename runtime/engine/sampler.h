@@ -16,7 +16,7 @@ typedef struct pw_sampler_scratch {
     int32_t *counts;
 } pw_sampler_scratch;
 
-/* The next token, -1 where a logit is not a number or none is finite. `recent` are the tokens that
+/* The next token, -1 where a logit is not a number or the best is infinite. `recent` are the tokens that
  * penalties count. Order: penalties, top-k, top-p, min-p, temperature, draw. Equal logits: the lower
  * id first. The same seed draws the same tokens on every machine. */
 int32_t pw_sample(const pewter_session_options *options, const float *logits, int64_t vocab,

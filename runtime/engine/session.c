@@ -68,14 +68,13 @@ static pewter_status check_options(const pewter_session_options *o, int64_t cont
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (!(ranges[i].value >= ranges[i].low && ranges[i].value <= ranges[i].high))
             return pw_fail(err, PEWTER_E_ARG, "%s: %g to %g wanted, %g found", ranges[i].name,
-                           (double)ranges[i].low, (double)ranges[i].high,
-                           (double)ranges[i].value);
+                           (double)ranges[i].low, (double)ranges[i].high, (double)ranges[i].value);
     return PEWTER_OK;
 }
 
 /* Options of a caller that was built against an older, shorter struct. */
-static pewter_status take_options(const pewter_session_options *given,
-                                  pewter_session_options *out, pewter_error *err)
+static pewter_status take_options(const pewter_session_options *given, pewter_session_options *out,
+                                  pewter_error *err)
 {
     *out = pewter_session_defaults();
     if (given == NULL) return PEWTER_OK;
@@ -91,8 +90,8 @@ static pewter_status fill(pewter_session *s, pewter_error *err)
     const pewter_model *model = s->model;
     s->context = s->options.context > 0 ? s->options.context : model->context;
     s->tokens = pw_arena_array(&s->arena, (size_t)s->context, sizeof *s->tokens);
-    s->pages = pw_arena_array(&s->arena, (size_t)pw_ceil_div(s->context, PW_PAGE),
-                              sizeof *s->pages);
+    s->pages =
+        pw_arena_array(&s->arena, (size_t)pw_ceil_div(s->context, PW_PAGE), sizeof *s->pages);
     if (s->tokens == NULL || s->pages == NULL)
         return pw_fail(err, PEWTER_E_MEMORY, "no memory for a session of %lld tokens",
                        (long long)s->context);
@@ -169,17 +168,19 @@ pewter_status pewter_session_reset(pewter_session *session, pewter_error *err)
 
 pewter_status pewter_session_rewind(pewter_session *session, int64_t tokens, pewter_error *err)
 {
-    if (session == NULL || tokens < 0 || tokens > session->n_tokens)
-        return pw_fail(err, PEWTER_E_ARG, "rewind: 0 to %lld tokens wanted, %lld found",
-                       session == NULL ? 0 : (long long)session->n_tokens, (long long)tokens);
+    if (session == NULL) return pw_fail(err, PEWTER_E_ARG, "rewind: a session is wanted");
     PW_TRY(pw_enter(session->model->engine, err));
-    cut(session, tokens);
+    pewter_status status = PEWTER_OK;
+    if (tokens < 0 || tokens > session->n_tokens)
+        status = pw_fail(err, PEWTER_E_ARG, "rewind: 0 to %lld tokens wanted, %lld found",
+                         (long long)session->n_tokens, (long long)tokens);
+    else
+        cut(session, tokens);
     pw_leave(session->model->engine);
-    return PEWTER_OK;
+    return status;
 }
 
-pewter_status pewter_session_fork(pewter_session *session, pewter_session **out,
-                                  pewter_error *err)
+pewter_status pewter_session_fork(pewter_session *session, pewter_session **out, pewter_error *err)
 {
     if (session == NULL || out == NULL)
         return pw_fail(err, PEWTER_E_ARG, "pewter_session_fork: session and out are wanted");
@@ -190,8 +191,7 @@ pewter_status pewter_session_fork(pewter_session *session, pewter_session **out,
     if (status == PEWTER_OK) {
         memcpy(copy->tokens, session->tokens, (size_t)session->n_tokens * sizeof *copy->tokens);
         memcpy(copy->pages, session->pages, (size_t)session->n_pages * sizeof *copy->pages);
-        for (int64_t i = 0; i < session->n_pages; i++)
-            pw_kv_hold(&model->kv, session->pages[i]);
+        for (int64_t i = 0; i < session->n_pages; i++) pw_kv_hold(&model->kv, session->pages[i]);
         copy->n_tokens = session->n_tokens;
         copy->computed = session->computed;
         copy->n_pages = session->n_pages;
@@ -275,6 +275,10 @@ void pw_session_accept(pewter_session *session, int32_t token)
         finish(session, PEWTER_FINISH_EOS);
         return;
     }
+    if (session->n_tokens == session->context) { /* the prompt alone fills it */
+        finish(session, PEWTER_FINISH_LENGTH);
+        return;
+    }
     session->tokens[session->n_tokens++] = token;
     const char *piece;
     const size_t bytes = pw_token_piece(file->tokenizer, token, false, &piece);
@@ -309,11 +313,12 @@ void pewter_cancel(pewter_session *session)
     atomic_store(&session->model->stop, 1);
 }
 
-pewter_status pewter_stats_get(const pewter_session *session, pewter_stats *out,
-                               pewter_error *err)
+pewter_status pewter_stats_get(const pewter_session *session, pewter_stats *out, pewter_error *err)
 {
     if (session == NULL || out == NULL || out->size < sizeof out->size)
         return pw_fail(err, PEWTER_E_ARG, "pewter_stats_get: a session, and stats with their size");
+    pewter_engine *engine = session->model->engine;
+    PW_TRY(pw_enter(engine, err));
     const pewter_stats stats = {
         .size = out->size,
         .tokens = session->n_tokens,
@@ -323,9 +328,10 @@ pewter_status pewter_stats_get(const pewter_session *session, pewter_stats *out,
         .generation_seconds = (double)session->answer_ns * 1e-9,
         .first_token_seconds = (double)session->first_ns * 1e-9,
         .weight_bytes = pw_run_weight_bytes(session->model->run),
-        .steps = session->model->steps,
+        .steps = engine->steps,
     };
     memcpy(out, &stats, out->size < sizeof stats ? out->size : sizeof stats);
+    pw_leave(engine);
     return PEWTER_OK;
 }
 
@@ -400,8 +406,7 @@ static bool score_next(void *context, int64_t pos, const float *logits, int64_t 
 
 /* The token before the first one gives the first one's score, so it is computed again. */
 static pewter_status score(pewter_session *session, const int32_t *ids, size_t count, double *out,
-                           pewter_progress_fn *progress, void *progress_context,
-                           pewter_error *err)
+                           pewter_progress_fn *progress, void *progress_context, pewter_error *err)
 {
     const int64_t first = session->n_tokens;
     if (count > 0) out[0] = 0.0;
@@ -416,14 +421,12 @@ static pewter_status score(pewter_session *session, const int32_t *ids, size_t c
 }
 
 pewter_status pewter_score(pewter_session *session, const int32_t *ids, size_t count, double *out,
-                           pewter_progress_fn *progress, void *progress_context,
-                           pewter_error *err)
+                           pewter_progress_fn *progress, void *progress_context, pewter_error *err)
 {
     if (session == NULL || out == NULL || (ids == NULL && count > 0))
         return pw_fail(err, PEWTER_E_ARG, "pewter_score: session, tokens and out are wanted");
     PW_TRY(pw_enter(session->model->engine, err));
-    const pewter_status status =
-        score(session, ids, count, out, progress, progress_context, err);
+    const pewter_status status = score(session, ids, count, out, progress, progress_context, err);
     pw_leave(session->model->engine);
     return status;
 }

@@ -1,6 +1,7 @@
 /* Typed getters over the metadata of a file. */
 #include <string.h>
 
+#include "pw/out.h"
 #include "runtime/model/gguf_file.h"
 #include "runtime/text/utf8.h"
 
@@ -241,7 +242,7 @@ void pw_gguf_print(const pw_gguf_value *value, char *out, size_t cap)
     else if (value->type == PW_GGUF_BOOL)
         snprintf(out, cap, "%s", value->data[0] != 0 ? "true" : "false");
     else if (value->type == PW_GGUF_F32 || value->type == PW_GGUF_F64)
-        snprintf(out, cap, "%.9g", float_at(value->type, value->data, 0));
+        pw_print(&(pw_out){.buf = out, .cap = cap}, "%.9g", float_at(value->type, value->data, 0));
     else
         snprintf(out, cap, "%s", "");
 }

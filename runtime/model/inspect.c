@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "pw/status.h"
 #include "runtime/model/hparams.h"
 #include "runtime/text/json.h"
 
@@ -124,7 +125,10 @@ pewter_status pw_inspect(const char *path, const pewter_allocator *alloc, pw_out
     pw_gguf *file;
     const pewter_status opened = pw_gguf_open(path, &options, alloc, &file, err);
     if (opened != PEWTER_OK) return opened;
-    const pewter_status status = print_file(file, out, err);
+    pewter_status status = print_file(file, out, err);
+    if (pw_gguf_faulted(file))
+        status =
+            pw_fail(err, PEWTER_E_IO, "%s became shorter while it was read", pw_gguf_name(file));
     pw_gguf_close(file);
     return status;
 }

@@ -30,9 +30,9 @@ static pewter_status read_template(pw_model *m, pewter_error *err)
     PW_TRY(pw_gguf_get_text(m->gguf, "tokenizer.chat_template", &text, &bytes, &found, err));
     if (!found) return PEWTER_OK;
     pewter_error why;
-    const pewter_status status =
-        bytes > MAX_TEMPLATE ? pw_fail(&why, PEWTER_E_LIMIT, "it has %zu bytes", bytes)
-                             : pw_template_parse(text, bytes, m->alloc, &m->chat, &why);
+    const pewter_status status = bytes > MAX_TEMPLATE
+                                     ? pw_fail(&why, PEWTER_E_LIMIT, "it has %zu bytes", bytes)
+                                     : pw_template_parse(text, bytes, m->alloc, &m->chat, &why);
     if (status == PEWTER_E_MEMORY)
         return pw_fail(err, status, "%s: no memory for the chat template", pw_gguf_name(m->gguf));
     if (status != PEWTER_OK)
@@ -70,7 +70,11 @@ pewter_status pw_model_open(const char *path, const pw_model_options *options,
     pw_model *m = pw_alloc(alloc, sizeof *m);
     if (m == NULL) return pw_fail(err, PEWTER_E_MEMORY, "no memory for a model");
     *m = (pw_model){.alloc = alloc};
-    const pewter_status status = read_all(m, path, options, err);
+    pewter_status status = read_all(m, path, options, err);
+    /* Zeros were read for what the file had: whatever came of them does not count. */
+    if (m->gguf != NULL && pw_gguf_faulted(m->gguf))
+        status =
+            pw_fail(err, PEWTER_E_IO, "%s became shorter while it was read", pw_gguf_name(m->gguf));
     if (status != PEWTER_OK) {
         pw_model_close(m);
         return status;

@@ -70,7 +70,7 @@ typedef struct golden_distance {
 static inline void golden_add_row(golden_distance *d, const float *wanted, const float *found,
                                   int64_t vocab)
 {
-    double best[2] = {wanted[0], found[0]}, sum[2] = {0.0, 0.0}, kl = 0.0;
+    double best[2] = {(double)wanted[0], (double)found[0]}, sum[2] = {0.0, 0.0}, kl = 0.0;
     for (int64_t i = 0; i < vocab; i++) {
         best[0] = fmax(best[0], (double)wanted[i]);
         best[1] = fmax(best[1], (double)found[i]);
