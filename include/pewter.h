@@ -97,12 +97,12 @@ typedef struct pewter_config {
 
 typedef struct pewter_device_info {
     size_t size;
-    char name[64];       /* "cpu0" */
-    char backend[16];    /* "cpu" */
-    char detail[192];    /* in words: model, features */
-    int32_t threads;     /* workers, 0 where that has no meaning */
-    uint64_t memory;     /* bytes that it may use */
-    double bandwidth;    /* measured read bytes/s; 0: not measured */
+    char name[64];    /* "cpu0" */
+    char backend[16]; /* "cpu" */
+    char detail[192]; /* in words: model, features */
+    int32_t threads;  /* workers, 0 where that has no meaning */
+    uint64_t memory;  /* bytes that it may use */
+    double bandwidth; /* measured read bytes/s; 0: not measured */
 } pewter_device_info;
 
 PEWTER_API pewter_config pewter_config_defaults(void);
@@ -138,13 +138,13 @@ typedef enum pewter_kv {
 
 typedef struct pewter_load_options {
     size_t size;
-    int64_t context;  /* tokens that all sessions together may hold; 0: min(model's, 4096) */
-    int32_t batch;    /* tokens in one step at most; 0: 512 */
-    pewter_kv kv;     /* format of keys and values */
-    bool exact;       /* activations stay f32: no row that quantises them is picked */
-    bool vocab_only;  /* tokenizer and metadata only; the file may hold no weights */
+    int64_t context;        /* tokens that all sessions together may hold; 0: min(model's, 4096) */
+    int32_t batch;          /* tokens in one step at most; 0: 512 */
+    pewter_kv kv;           /* format of keys and values */
+    bool exact;             /* activations stay f32: no row that quantises them is picked */
+    bool vocab_only;        /* tokenizer and metadata only; the file may hold no weights */
     bool trust_permissions; /* take files that group or others may write */
-    bool plan_only;   /* make the plan, move no weights: pewter_explain works, sessions do not */
+    bool plan_only; /* make the plan, move no weights: pewter_explain works, sessions do not */
     pewter_progress_fn *progress;
     void *progress_context;
 } pewter_load_options;
@@ -153,15 +153,15 @@ typedef struct pewter_model_info {
     size_t size;
     char name[128];
     char architecture[32];
-    char weights[16];      /* most frequent tensor type by bytes: "Q4_1" */
+    char weights[16]; /* most frequent tensor type by bytes: "Q4_1" */
     uint64_t parameters;
     uint64_t file_bytes;
-    uint64_t step_bytes;   /* weight bytes read by a step of one token */
+    uint64_t step_bytes; /* weight bytes read by a step of one token */
     int64_t vocab;
     int64_t context_trained;
-    int64_t context;       /* tokens that sessions may hold */
+    int64_t context; /* tokens that sessions may hold */
     int64_t embedding, layers, heads, kv_heads;
-    int32_t bos, eos;      /* -1: none */
+    int32_t bos, eos; /* -1: none */
     bool has_template;
 } pewter_model_info;
 
@@ -182,8 +182,8 @@ PEWTER_API pewter_status pewter_inspect(pewter_engine *engine, const char *path,
 
 typedef struct pewter_synth_options {
     size_t size;
-    const char *shape;  /* a name ("llama-1b-32k", "tiny") or "key=value,..." over one */
-    const char *type;   /* "Q4_0", "F32", ... of the matrices */
+    const char *shape; /* a name ("llama-1b-32k", "tiny") or "key=value,..." over one */
+    const char *type;  /* "Q4_0", "F32", ... of the matrices */
     uint64_t seed;
     pewter_progress_fn *progress;
     void *progress_context;
@@ -224,18 +224,18 @@ PEWTER_API pewter_status pewter_chat_prompt(const pewter_model *model,
 
 typedef struct pewter_session_options {
     size_t size;
-    int64_t context;           /* tokens that this session may hold; 0: all of the model's */
-    int64_t max_tokens;        /* tokens generated at most; 0: until the context is full */
-    float temperature;         /* 0: greedy */
-    int32_t top_k;             /* 0: off */
-    float top_p, min_p;        /* 1, 0: off */
-    float repetition_penalty;  /* 1: off */
+    int64_t context;          /* tokens that this session may hold; 0: all of the model's */
+    int64_t max_tokens;       /* tokens generated at most; 0: until the context is full */
+    float temperature;        /* 0: greedy */
+    int32_t top_k;            /* 0: off */
+    float top_p, min_p;       /* 1, 0: off */
+    float repetition_penalty; /* 1: off */
     float presence_penalty, frequency_penalty; /* 0: off */
-    int32_t penalty_last;      /* tokens that penalties look back over; -1: all */
+    int32_t penalty_last;                      /* tokens that penalties look back over; -1: all */
     uint64_t seed;
     bool ignore_eos;
-    bool logprobs;             /* pewter_piece.logprob is wanted; it costs a pass over the logits */
-    const char *const *stop;   /* texts that end the answer; not part of it */
+    bool logprobs;           /* pewter_piece.logprob is wanted; it costs a pass over the logits */
+    const char *const *stop; /* texts that end the answer; not part of it */
     size_t n_stop;
 } pewter_session_options;
 
@@ -251,22 +251,22 @@ typedef enum pewter_finish {
 
 typedef struct pewter_piece {
     size_t size;
-    const char *text;    /* whole UTF-8 characters, not NUL-terminated; until the next call */
+    const char *text; /* whole UTF-8 characters, not NUL-terminated; until the next call */
     size_t bytes;
-    int32_t token;       /* the last token of the piece; -1: none */
-    float logprob;       /* of that token, natural logarithm, before penalties and temperature; 0
+    int32_t token; /* the last token of the piece; -1: none */
+    float logprob; /* of that token, natural logarithm, before penalties and temperature; 0
                           * unless options.logprobs */
     pewter_finish finish;
 } pewter_piece;
 
 typedef struct pewter_stats {
     size_t size;
-    int64_t tokens;            /* in the session, prompt and answer */
-    int64_t prompt_tokens;     /* of the last prompt, computed, not reused */
-    int64_t generated_tokens;  /* since the last prompt */
+    int64_t tokens;           /* in the session, prompt and answer */
+    int64_t prompt_tokens;    /* of the last prompt, computed, not reused */
+    int64_t generated_tokens; /* since the last prompt */
     double prompt_seconds, generation_seconds, first_token_seconds;
-    uint64_t weight_bytes;     /* read by the engine's matmuls since it was opened */
-    uint64_t steps;            /* of the engine since it was opened */
+    uint64_t weight_bytes; /* read by the engine's matmuls since it was opened */
+    uint64_t steps;        /* of the engine since it was opened */
 } pewter_stats;
 
 PEWTER_API pewter_session_options pewter_session_defaults(void);
@@ -289,8 +289,7 @@ PEWTER_API pewter_status pewter_prompt(pewter_session *session, const int32_t *i
 /* Runs one batch over all sessions of the engine that have work; *ready: how many had. */
 PEWTER_API pewter_status pewter_step(pewter_engine *engine, size_t *ready, pewter_error *err);
 /* Takes the text made since the last call; `bytes` 0 and finish NONE: nothing yet. */
-PEWTER_API pewter_status pewter_next(pewter_session *session, pewter_piece *out,
-                                     pewter_error *err);
+PEWTER_API pewter_status pewter_next(pewter_session *session, pewter_piece *out, pewter_error *err);
 /* Ends the answer at the next chance, also inside a long prompt. Any thread, any signal handler. */
 PEWTER_API void pewter_cancel(pewter_session *session);
 PEWTER_API pewter_status pewter_stats_get(const pewter_session *session, pewter_stats *out,

@@ -40,10 +40,10 @@ typedef enum pw_dtype {
 } pw_dtype;
 
 typedef struct pw_dtype_info {
-    const char *name;     /* as in GGUF tools: "Q4_K" */
-    int32_t ggml_type;    /* its number in GGUF files; -1: not in files */
-    int64_t block;        /* values a block */
-    size_t block_bytes;   /* 0: opaque */
+    const char *name;   /* as in GGUF tools: "Q4_K" */
+    int32_t ggml_type;  /* its number in GGUF files; -1: not in files */
+    int64_t block;      /* values a block */
+    size_t block_bytes; /* 0: opaque */
 } pw_dtype_info;
 
 /* Never NULL for dtype < PW_DTYPE_COUNT. */

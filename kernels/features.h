@@ -2,8 +2,8 @@
 #ifndef PW_KERNELS_FEATURES_H
 #define PW_KERNELS_FEATURES_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {

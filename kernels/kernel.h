@@ -16,19 +16,19 @@ typedef struct pw_cpu_phases {
 
 /* Rows of weights on their way into a panel. */
 typedef struct pw_pack {
-    const void *src[2];   /* first row of this panel in each source; [1] only where fused */
-    size_t row_bytes;     /* between rows of a source */
-    int64_t rows;         /* of each source in this panel: up to 32, or up to 16 where fused */
+    const void *src[2]; /* first row of this panel in each source; [1] only where fused */
+    size_t row_bytes;   /* between rows of a source */
+    int64_t rows;       /* of each source in this panel: up to 32, or up to 16 where fused */
     int64_t k;
     pw_dtype dtype;
-    bool fused;           /* row group 0 from src[0], row group 1 from src[1] */
-    void *dst;            /* panel_bytes(k), 64-byte aligned; missing rows are written as zeros */
+    bool fused; /* row group 0 from src[0], row group 1 from src[1] */
+    void *dst;  /* panel_bytes(k), 64-byte aligned; missing rows are written as zeros */
 } pw_pack;
 
 /* How packed weights are laid out: panels of 32 rows, one behind the other. A fused panel holds 16
  * rows of w and the same 16 of w2. */
 typedef struct pw_packing {
-    const char *name; /* "brick_q4_0" */
+    const char *name;                 /* "brick_q4_0" */
     size_t (*panel_bytes)(int64_t k); /* a multiple of 64 */
     void (*pack)(const pw_pack *args);
 } pw_packing;
@@ -55,15 +55,15 @@ typedef struct pw_kernel {
     bool quantises;     /* reads activations in fewer bits than f32: refused under `exact` */
     uint32_t epilogues; /* what MATMUL can do on the way out; all combinations of these bits */
     int64_t grain, max_task; /* units of the parallel axis in a task: multiple of, at most */
-    int64_t max_n;      /* MATMUL: rows of src[1] it takes at most; 0: any */
+    int64_t max_n;           /* MATMUL: rows of src[1] it takes at most; 0: any */
     bool (*fits)(const pw_call *shape);      /* NULL: every shape */
     int64_t (*extent)(const pw_call *call);  /* NULL: the contract's axis */
     size_t (*scratch)(const pw_call *shape); /* NULL: none; bytes a worker, at full width */
     /* Bytes that `run` leaves for `merge`, shared by all workers, behind `shared` of the call at
      * full width; NULL: none. Handed over as src[PW_MAX_SRC - 1].data. */
     size_t (*shared)(const pw_call *shape);
-    const pw_packing *packing;       /* NULL: weights as in the file */
-    const pw_kv_packing *kv;         /* ATTENTION, KV_STORE: layout of the pool */
+    const pw_packing *packing; /* NULL: weights as in the file */
+    const pw_kv_packing *kv;   /* ATTENTION, KV_STORE: layout of the pool */
     pw_cpu_phases cpu;
 } pw_kernel;
 
@@ -84,10 +84,10 @@ typedef struct pw_catalogue {
 
 /* What the pick may take. */
 typedef struct pw_pick_rules {
-    uint64_t features; /* of the device */
-    bool exact;        /* refuse rows that quantise */
+    uint64_t features;       /* of the device */
+    bool exact;              /* refuse rows that quantise */
     const pw_kv_packing *kv; /* KV_STORE: the packing that ATTENTION has; NULL: any */
-    pw_dtype kv_dtype; /* ATTENTION: the dtype of the pool wanted */
+    pw_dtype kv_dtype;       /* ATTENTION: the dtype of the pool wanted */
 } pw_pick_rules;
 
 /* The best row for a call of this shape, NULL where none fits. `n` of the shape is its full width;

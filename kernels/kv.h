@@ -9,8 +9,8 @@ enum { PW_PAGE = 64 };
 
 /* How a page is laid out: chosen with the ATTENTION row, shared by KV_STORE. */
 typedef struct pw_kv_packing {
-    const char *name;     /* "kv_bf16_lanes" */
-    pw_dtype dtype;       /* F32, F16, BF16, Q8_0 */
+    const char *name; /* "kv_bf16_lanes" */
+    pw_dtype dtype;   /* F32, F16, BF16, Q8_0 */
     /* Bytes of a page, a multiple of 64. A page is zeroed before it is first used: positions not
      * yet stored must read as finite numbers. */
     size_t (*page_bytes)(int64_t head_dim, int64_t kv_heads);

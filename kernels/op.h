@@ -66,21 +66,17 @@ typedef enum pw_op {
 } pw_op;
 
 /* What a matmul does on the way out; bits, as rows say which they can. In the order of applying. */
-enum {
-    PW_EPILOGUE_GLU = 1,
-    PW_EPILOGUE_BIAS = 2,
-    PW_EPILOGUE_ADD = 4
-};
+enum { PW_EPILOGUE_GLU = 1, PW_EPILOGUE_BIAS = 2, PW_EPILOGUE_ADD = 4 };
 
 enum { PW_MAX_SRC = 5 };
 
 typedef struct pw_params {
-    uint32_t epilogues; /* MATMUL */
-    float eps;          /* NORM */
-    float scale;        /* ATTENTION */
+    uint32_t epilogues;                /* MATMUL */
+    float eps;                         /* NORM */
+    float scale;                       /* ATTENTION */
     int64_t heads, kv_heads, head_dim; /* ATTENTION, KV_STORE */
-    int64_t window;     /* ATTENTION; 0: none */
-    bool neox;          /* ROPE */
+    int64_t window;                    /* ATTENTION; 0: none */
+    bool neox;                         /* ROPE */
     const pw_kv_packing *kv; /* ATTENTION, KV_STORE: the packing of the pool, set by the pick */
 } pw_params;
 
@@ -91,7 +87,7 @@ typedef struct pw_call {
     pw_tensor dst;
     pw_tensor src[PW_MAX_SRC]; /* absent: n[0] = 0 */
     pw_params params;
-    const pw_batch *batch;     /* ATTENTION, KV_STORE; NULL while planning */
+    const pw_batch *batch; /* ATTENTION, KV_STORE; NULL while planning */
 } pw_call;
 
 const char *pw_op_name(pw_op op); /* "matmul" */

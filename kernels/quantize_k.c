@@ -12,7 +12,8 @@ enum { TRIALS = 7 };
 /* A share of a whole: the largest level is tried as 0.7 to 1.3 more than it is. */
 static double trial(int levels, int i)
 {
-    return (double)levels + 0.2 * (double)(i - TRIALS / 2);
+    const int steps = i - TRIALS / 2;
+    return (double)levels + 0.2 * (double)steps;
 }
 
 /* The nearest whole number to v in low..high; low for not-a-number. */

@@ -11,28 +11,27 @@
 /* What all rows of 8-bit integer products share, those for any number of tokens, those for few. */
 #define INT8                                                                                       \
     .op = PW_OP_MATMUL, .act = PW_Q8X, .quantises = true, .order = "q8x", .grain = PW_PANEL,       \
-    .max_task = 4 * PW_PANEL,                                                                      \
-    .epilogues = PW_EPILOGUE_GLU | PW_EPILOGUE_BIAS | PW_EPILOGUE_ADD
-#define INT8_ANY  INT8, .scratch = pw_matmul_int8_scratch
-#define INT8_FEW  INT8, .max_n = PW_FEW
+    .max_task = 4 * PW_PANEL, .epilogues = PW_EPILOGUE_GLU | PW_EPILOGUE_BIAS | PW_EPILOGUE_ADD
+#define INT8_ANY INT8, .scratch = pw_matmul_int8_scratch
+#define INT8_FEW INT8, .max_n = PW_FEW
 /* What the rows of float products share, those that multiply in f32. */
 #define FLOATS                                                                                     \
     .op = PW_OP_MATMUL, .grain = PW_PANEL, .max_task = 4 * PW_PANEL,                               \
     .epilogues = PW_EPILOGUE_GLU | PW_EPILOGUE_BIAS | PW_EPILOGUE_ADD
-#define F32_ANY   FLOATS, .act = PW_F32, .order = "f32", .scratch = pw_matmul_f32_scratch
+#define F32_ANY FLOATS, .act = PW_F32, .order = "f32", .scratch = pw_matmul_f32_scratch
 /* What the rows of attention share, those that multiply in f32, and what follows one of its forms. */
 #define ATTENTION                                                                                  \
     .op = PW_OP_ATTENTION, .results = ACTS, .grain = 1, .max_task = 16,                            \
-    .extent = pw_attention_extent, .scratch = pw_attention_scratch,                                \
-    .shared = pw_attention_shared, .cpu.merge_extent = pw_attention_merge_extent
+    .extent = pw_attention_extent, .scratch = pw_attention_scratch, .shared = pw_attention_shared, \
+    .cpu.merge_extent = pw_attention_merge_extent
 #define STORE                                                                                      \
     .op = PW_OP_KV_STORE, .order = "lanes", .grain = 1, .max_task = 64,                            \
     .scratch = pw_kv_store_scratch
-#define ROW       .order = "v16", .grain = 1, .max_task = 64
-#define ACTS      1u << PW_Q8X | 1u << PW_B16X
-#define HAS_AVX2  PW_CPU_AVX2 | PW_CPU_FMA | PW_CPU_F16C
-#define HAS_VNNI2 HAS_AVX2 | PW_CPU_AVXVNNI
-#define HAS_VNNI5 HAS_AVX2 | PW_CPU_AVX512 | PW_CPU_AVX512VNNI
+#define ROW        .order = "v16", .grain = 1, .max_task = 64
+#define ACTS       1u << PW_Q8X | 1u << PW_B16X
+#define HAS_AVX2   PW_CPU_AVX2 | PW_CPU_FMA | PW_CPU_F16C
+#define HAS_VNNI2  HAS_AVX2 | PW_CPU_AVXVNNI
+#define HAS_VNNI5  HAS_AVX2 | PW_CPU_AVX512 | PW_CPU_AVX512VNNI
 #define HAS_AVX512 HAS_AVX2 | PW_CPU_AVX512
 #define HAS_BF16   HAS_AVX512 | PW_CPU_AVX512BF16
 #endif
@@ -40,7 +39,7 @@
 /* Every row of a quantising format names its act; what a member means is in kernels/kernel.h. */
 static const pw_kernel rows[] = {
 #if defined(__x86_64__)
-/* clang-format off */
+    /* clang-format off */
     /* ---- MATMUL, 8-bit integer products ---- */
     {INT8_FEW, .name = "matmul_q4_0_few_avx512vnni", .weight = PW_Q4_0, .packing = &pw_brick_q4_0,
      .needs = HAS_VNNI5, .rank = 4, .cpu.run = pw_matmul_int8_few_avx512vnni},

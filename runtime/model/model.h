@@ -16,7 +16,8 @@ typedef struct pw_model {
     pw_rope rope;
     pw_tokenizer *tokenizer;
     pw_template *chat; /* NULL: the file has none */
-    pewter_error template_problem; /* why the file's template cannot be used; "": nothing is wrong */
+    pewter_error
+        template_problem;  /* why the file's template cannot be used; "": nothing is wrong */
     char bos[64], eos[64]; /* their texts, for the template */
 } pw_model;
 

@@ -10,10 +10,10 @@ typedef enum pw_rope_scaling { PW_ROPE_NONE, PW_ROPE_LINEAR, PW_ROPE_YARN } pw_r
 
 /* What a file says. */
 typedef struct pw_rope_spec {
-    int64_t dims;         /* values of a head that turn: even, up to 2 PW_ROPE_MAX_PAIRS */
-    double base;          /* 10000 where the file is silent */
+    int64_t dims; /* values of a head that turn: even, up to 2 PW_ROPE_MAX_PAIRS */
+    double base;  /* 10000 where the file is silent */
     pw_rope_scaling scaling;
-    double factor;        /* context is this many times longer; 1 for none */
+    double factor;            /* context is this many times longer; 1 for none */
     int64_t original_context; /* YaRN */
     double beta_fast, beta_slow, attention_factor; /* YaRN: 32, 1, 1 */
     const float *factors; /* [dims / 2] that divide the angles (llama3 scaling); NULL: none */

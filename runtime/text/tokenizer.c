@@ -312,7 +312,7 @@ static pewter_status add_parts(tokenizing *k, const pw_tokenizer_part *parts, si
     const pw_tokenizer *t = k->t;
     size_t from = 0, at = 0, part = 0, part_end = n_parts > 0 ? parts[0].bytes : 0;
     while (at < k->bytes) {
-        while (at >= part_end) part_end += parts[++part].bytes;
+        while (part + 1 < n_parts && at >= part_end) part_end += parts[++part].bytes;
         const size_t open = k->open[part] > at ? k->open[part] - at : 0;
         size_t size = 0;
         const int32_t id =

@@ -254,13 +254,11 @@ static void test_a_megabyte_of_one_letter_takes_no_time(void **state)
 {
     maker *m = *state;
     enum { BYTES = 1 << 20 };
-    char text[TEXT] = "a", twice[TEXT];
-    add(m, text, 1);
-    for (size_t size = 1; size < 16; size *= 2) {
-        snprintf(twice, TEXT, "%s%s", text, text);
-        add(m, twice, 1);
-        join(m, text, text);
-        memcpy(text, twice, TEXT);
+    static const char *const texts[] = {"a", "aa", "aaaa", "aaaaaaaa", "aaaaaaaaaaaaaaaa"};
+    add(m, texts[0], 1);
+    for (size_t i = 1; i < sizeof texts / sizeof *texts; i++) {
+        add(m, texts[i], 1);
+        join(m, texts[i - 1], texts[i - 1]);
     }
     assert_int_equal(load(m, PW_SPELL_BYTES), PEWTER_OK);
     char *piece = malloc(BYTES);
