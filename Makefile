@@ -40,7 +40,8 @@ warnings = -pedantic -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstr
 sanitize_address = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 mode_release = -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(hardening)
 mode_asan    = -O1 -g $(sanitize_address)
-mode_tsan    = -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+# gcc follows no value through what ThreadSanitizer puts in.
+mode_tsan    = -O1 -g -fsanitize=thread -fno-omit-frame-pointer $(if $(clang),,-Wno-maybe-uninitialized)
 mode_fuzz    = -O1 -g $(sanitize_address) -fsanitize=fuzzer-no-link
 mode_cover   = -O0 -g --coverage
 
