@@ -97,8 +97,8 @@ refused 1 'No such file' chat no-such.gguf
 refused 2 'temperature: 0 to 100 wanted, 101 found' chat model.gguf --temp 101
 
 # ---- At a terminal -------------------------------------------------------------------------------
-if ! command -v script >/dev/null; then
-    skip "chat at a terminal (script of util-linux is not there)"
+if ! has_terminal; then
+    skip "chat at a terminal (script of util-linux is not there, or gets no pseudo-terminal)"
     finish
 fi
 # libedit keeps the name of a key's function that is added: no leak of ours.

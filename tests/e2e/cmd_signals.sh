@@ -17,7 +17,12 @@ start() { # start ARGUMENT...: the command in the background
 # shellcheck disable=SC2317  # called through wait_for
 is_gone() { ! kill -0 "$job"; }
 
+# A signal before bash has become the command would meet bash.
+# shellcheck disable=SC2317  # called through wait_for
+has_begun() { [ "$(cat "/proc/$job/comm")" = pewter ] || is_gone; }
+
 stop() { # stop: Ctrl-C to $job, then its exit status; it may take 20 s
+    wait_for 20 has_begun
     kill -INT "$job" 2>/dev/null
     wait_for 20 is_gone || kill -KILL "$job"
     wait "$job" 2>/dev/null
@@ -97,8 +102,8 @@ else
 fi
 
 # ---- The terminal --------------------------------------------------------------------------------
-if ! command -v script >/dev/null; then
-    skip "Ctrl-C at a terminal (script of util-linux is not there)"
+if ! has_terminal; then
+    skip "Ctrl-C at a terminal (script of util-linux is not there, or gets no pseudo-terminal)"
     finish
 fi
 mkfifo keys

@@ -3,12 +3,15 @@
 # command writes, and end with `finish`. Sourced; not a test.
 set -u
 umask 022
-pewter=${PEWTER_BUILD:-$PWD/${B:-build/release}}/pewter
-room=$(mktemp -d)
-trap '[ "$BASHPID" != $$ ] || rm -rf "$room"' EXIT
-cd "$room" || exit 1
+top=$(mktemp -d)
+trap '[ "$BASHPID" != $$ ] || rm -rf "$top"' EXIT
+# A name without spaces, whatever the project's folder is called.
+ln -s "${PEWTER_BUILD:-$PWD/${B:-build/release}}/pewter" "$top/pewter"
+pewter=$top/pewter
+room=$top/room
+mkdir "$room" && cd "$room" || exit 1
 passed=0 failed=0 skipped=0 status=0 input=/dev/null
-export TERM=xterm
+export TERM=xterm SHELL=$BASH
 
 says() { # says STATUS WHAT: counts; a failure is told with the last output
     if [ "$1" -eq 0 ]; then
@@ -26,6 +29,11 @@ says() { # says STATUS WHAT: counts; a failure is told with the last output
 skip() { # skip WHAT: said in words, and counted
     skipped=$((skipped + 1))
     echo "skipped: $*"
+}
+
+# Whether a command can be run at a terminal of its own.
+has_terminal() {
+    command -v script >/dev/null && timeout 10 script -qefc true /dev/null </dev/null >/dev/null 2>&1
 }
 
 finish() {
