@@ -99,6 +99,9 @@ all: $(if $(wildcard tools/*.c),$B/pewter) $(if $(filter release,$(MODE)),$(stat
 
 # The flags as they were: a build folder made with others is made again.
 $B/flags: force
+	@$(PKG_CONFIG) --exists $(packages) libedit 2>/dev/null || { \
+	  echo 'The development files of $(packages) libedit are wanted, and not all are found by' \
+	    '$(PKG_CONFIG): make setup installs them on Debian and Ubuntu.' >&2; exit 1; }
 	@mkdir -p $(@D)
 	@echo '$(CC) $(compiler) $(subst ','\'',$(flags))' | cmp -s - $@ || \
 	  echo '$(CC) $(compiler) $(subst ','\'',$(flags))' > $@
@@ -211,7 +214,7 @@ fuzz-run: $(fuzz)
 lint:
 	@tests/lint.sh
 
-sources_all = $(wildcard include/*.h include/pw/*.h $(foreach d,$(rooms) kernels/cpu/x86 tools bench \
+sources_all = $(wildcard include/*.h include/pw/*.h $(foreach d,$(rooms) kernels/cpu/x86 tools \
   docs/examples tests/unit tests/check tests/e2e tests/support tests/fuzz,$d/*.c $d/*.h))
 
 fmt:
@@ -240,7 +243,8 @@ setup:
 
 installed = $(BINDIR)/pewter $(INCLUDEDIR)/pewter.h $(LIBDIR)/libpewter.a \
   $(LIBDIR)/libpewter.so.$(VERSION) $(LIBDIR)/libpewter.so.$(SOVERSION) $(LIBDIR)/libpewter.so \
-  $(LIBDIR)/pkgconfig/pewter.pc $(DOCDIR)/README.md $(DOCDIR)/LICENSE $(DOCDIR)/NOTICE
+  $(LIBDIR)/pkgconfig/pewter.pc \
+  $(addprefix $(DOCDIR)/,README.md LICENSE NOTICE $(wildcard docs/*.md docs/examples/*))
 
 install: all
 	$(INSTALL) -d $(sort $(dir $(installed:%=$(DESTDIR)%)))
@@ -252,12 +256,16 @@ install: all
 	ln -sf libpewter.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libpewter.so
 	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
 	  -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@VERSION@|$(VERSION)|g' \
-	  -e 's|@PACKAGES@|$(packages)|g' pewter.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/pewter.pc
+	  -e 's|@PACKAGES@|$(packages)|g' pewter.pc.in > $B/pewter.pc
+	$(INSTALL) -m 644 $B/pewter.pc $(DESTDIR)$(LIBDIR)/pkgconfig/pewter.pc
 	$(INSTALL) -m 644 README.md LICENSE NOTICE $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 644 docs/*.md $(DESTDIR)$(DOCDIR)/docs
+	$(INSTALL) -m 644 docs/examples/* $(DESTDIR)$(DOCDIR)/docs/examples
+	$(if $(DESTDIR),,-@[ "$$(id -u)" -ne 0 ] || /sbin/ldconfig)
 
 uninstall:
 	rm -f $(installed:%=$(DESTDIR)%)
-	-rmdir $(DESTDIR)$(DOCDIR)
+	-rmdir $(DESTDIR)$(DOCDIR)/docs/examples $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR)
 
 dist:
 	@tools/dist.sh $(VERSION)

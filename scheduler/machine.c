@@ -260,8 +260,10 @@ static void print_text(const pw_machine *m, pw_out *out)
     if (m->quota > 0.0) pw_print(out, "; the cgroup allows %.2f CPUs", m->quota);
     pw_print(out, "\ncaches   ");
     for (size_t i = 0; i < m->n_caches; i++) {
-        pw_print(out, " L%d %d x ", m->caches[i].level, m->caches[i].count);
-        pw_print_bytes(out, (double)m->caches[i].bytes);
+        const double kib = (double)m->caches[i].bytes / 1024.0;
+        pw_print(out, "%s L%d %d x %.0f %s", i > 0 ? "," : "", m->caches[i].level,
+                 m->caches[i].count, kib < 1024.0 ? kib : kib / 1024.0,
+                 kib < 1024.0 ? "KiB" : "MiB");
     }
     pw_print(out, "\nmemory    ");
     pw_print_bytes(out, (double)m->memory);

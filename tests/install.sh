@@ -29,6 +29,9 @@ cat >"$root/wanted" <<END
 ./opt/pewter/share/doc/pewter/NOTICE
 ./opt/pewter/share/doc/pewter/README.md
 END
+for doc in docs/*.md docs/examples/*; do echo "./opt/pewter/share/doc/pewter/$doc"; done >>"$root/wanted"
+LC_ALL=C sort -o "$root/wanted" "$root/wanted"
+LC_ALL=C sort -o "$root/found" "$root/found"
 diff "$root/wanted" "$root/found" || fail "these files are not the ones wanted"
 grep -q '^prefix=/opt/pewter$' "$root/stage/opt/pewter/lib/pkgconfig/pewter.pc" ||
     fail "pewter.pc does not name the prefix"

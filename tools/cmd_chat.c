@@ -37,6 +37,7 @@ typedef struct chat {
     pewter_engine *engine;
     pewter_model *model;
     pewter_session *session;
+    int64_t context;
     char *role_text[MAX_MESSAGES];
     pewter_message messages[MAX_MESSAGES];
     size_t n_messages;
@@ -108,7 +109,7 @@ static void write_message(FILE *to, const pewter_message *message)
 
 static void save(const chat *c, const char *path)
 {
-    FILE *file = fopen(path, "wbe");
+    FILE *file = fopen(path, "wbxe"); /* never over what is there */
     bool failed = file == NULL;
     for (size_t i = 0; !failed && i < c->n_messages; i++) {
         fputs(i > 0 ? ",\n" : "[", file);
@@ -157,6 +158,10 @@ static pewter_status prompt(chat *c, size_t *fresh, pewter_error *err)
     while (same < c->n_ids && same + 1 < count && ids[same] == c->ids[same]) same++;
     status = pewter_session_rewind(c->session, (int64_t)same, err);
     if (status == PEWTER_OK) status = pewter_prompt(c->session, ids + same, count - same, err);
+    if (status == PEWTER_E_LIMIT)
+        snprintf(err->message, sizeof err->message,
+                 "the prompt has %zu tokens with all that was said, the context has room for %lld",
+                 count, (long long)c->context);
     free(c->ids);
     c->ids = ids;
     c->n_ids = status == PEWTER_OK ? count : 0;
@@ -173,7 +178,8 @@ static void refuse(chat *c, size_t before, pewter_status status, const pewter_er
         printf("}\n");
     }
     common_failed(status, err);
-    if (status == PEWTER_E_LIMIT) note(c, "(that message is left out; /reset begins anew)\n");
+    if (status == PEWTER_E_LIMIT)
+        note(c, "(that message is left out; /reset begins anew, -c N gives more room)\n");
     drop_messages(c, before);
     c->n_ids = 0;
     (void)pewter_session_reset(c->session, NULL);
@@ -242,6 +248,8 @@ static bool take_line(chat *c, char *line)
         note(c, "(a new conversation)\n");
     } else if (is_command(line, length, "/save") && *rest != 0) {
         save(c, rest);
+    } else if (is_command(line, length, "/help")) {
+        note(c, "(" COMMANDS "; Ctrl-C ends an answer, Ctrl-D the conversation)\n");
     } else if (is_command(line, length, "/stats")) {
         print_figures(c->engine, c->model, c->session, false);
     } else {
@@ -328,6 +336,7 @@ static int begin(chat *c, const char *path)
     pewter_error err;
     pewter_model_info info = {.size = sizeof info};
     pewter_status status = pewter_model_get(c->model, &info, &err);
+    c->context = info.context;
     if (status == PEWTER_OK && !info.has_template) {
         /* The reason, where the file has a template that does not work. */
         size_t count;

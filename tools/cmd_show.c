@@ -187,12 +187,13 @@ static int print_written(const char *path, bool json)
 int cmd_synth(int argc, char **argv)
 {
     pewter_synth_options options = pewter_synth_defaults();
-    bool json = false;
+    bool json = false, force = false;
     const arg_option own[] = {
         {"--shape", NULL, ARG_TEXT, &options.shape, "SHAPE", "default: tiny"},
         {"--type", NULL, ARG_TEXT, &options.type, "TYPE",
          "of the matrices: F32, Q4_0, Q4_K, ...; default: Q8_0"},
         {"--seed", NULL, ARG_SEED, &options.seed, "N", "default: 0"},
+        {"--force", NULL, ARG_FLAG, &force, NULL, "replace a file that is there already"},
         {"--json", NULL, ARG_FLAG, &json, NULL, "as JSON"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
     };
@@ -201,6 +202,11 @@ int cmd_synth(int argc, char **argv)
     int n_plain;
     const arg_result result = args_parse(&synth_command, tables, argc, argv, plain, &n_plain);
     if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
+    struct stat file;
+    if (!force && lstat(plain[0], &file) == 0 && S_ISREG(file.st_mode)) {
+        fprintf(stderr, "pewter: %s is there already: --force replaces it\n", plain[0]);
+        return EXIT_FAILED;
+    }
     common_catch(NULL);
     int percent = -1;
     options.progress = common_progress;

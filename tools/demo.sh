@@ -6,6 +6,10 @@ cd "$(dirname "$0")/.."
 B=build/release
 
 model=${MODEL:-}
+if [ -n "$model" ] && [ ! -r "$model" ]; then
+    echo "demo: MODEL=$model cannot be read" >&2
+    exit 1
+fi
 needs=build
 if [ -z "$model" ] && ! model=$(tools/fetch_model.sh --have); then
     needs="build model"
@@ -14,5 +18,6 @@ tools/setup.sh $needs
 ${MAKE:-make} --no-print-directory ${PEWTER_JOBS-"-j$(nproc)"} MODE=release "B=$B" "$B/pewter"
 [ "$needs" = build ] || model=$(tools/fetch_model.sh)
 
-exec "$B/pewter" run "$model" --plan --figures -n 160 --temp 0.2 --seed 1 -f docs/sample/consultation.txt \
+"$B/pewter" run "$model" --plan --figures -n 200 --temp 0.2 --seed 1 -f docs/sample/consultation.txt \
     -p 'Summarise this document in a few sentences: what is planned, what people said, and what was decided.'
+echo "next: $B/pewter chat '$model'" >&2

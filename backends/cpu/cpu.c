@@ -121,7 +121,8 @@ static pewter_status buffer_alloc(pw_device *dev, size_t bytes, pewter_memory ki
                      ? dev->alloc->alloc(dev->alloc->context, size, 64, kind)
                      : NULL;
     if (data == NULL)
-        return pw_fail(err, PEWTER_E_MEMORY, "%zu bytes wanted on %s, refused", bytes,
+        return pw_fail(err, PEWTER_E_MEMORY,
+                       "out of memory: %zu bytes were wanted on %s, and refused", bytes,
                        dev->site->name);
     const pw_buffer from = {.data = data, .bytes = size, .kind = kind, .owned = true};
     const pewter_status status = buffer_new(dev, from, out, err);

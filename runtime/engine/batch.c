@@ -131,7 +131,11 @@ pewter_status pw_batch_step(pewter_model *model, size_t *ready, pewter_error *er
     /* A session was cancelled: this batch is void, the next is made without it. */
     if (status == PEWTER_E_CANCELLED) return PEWTER_OK;
     PW_TRY(status);
-    take_results(model, logits, pw_now_ns() - begin);
+    const int64_t ns = pw_now_ns() - begin;
+    pw_say(&model->engine->log, PEWTER_LOG_DEBUG, "step of %lld tokens, %lld sessions: %.2f ms",
+           (long long)model->room.n_tokens, (long long)model->room.batch.n_sequences,
+           (double)ns * 1e-6);
+    take_results(model, logits, ns);
     return PEWTER_OK;
 }
 

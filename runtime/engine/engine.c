@@ -90,6 +90,9 @@ pewter_status pewter_open(const pewter_config *config, pewter_engine **out, pewt
         pewter_close(e);
         return status;
     }
+    for (size_t i = 0; i < e->n_devices; i++)
+        pw_say(&e->log, PEWTER_LOG_INFO, "opened %s, %d workers: %s", e->targets[i].info.name,
+               e->targets[i].info.threads, e->targets[i].info.detail);
     *out = e;
     return PEWTER_OK;
 }
@@ -161,6 +164,11 @@ static pewter_status reserve_room(pewter_model *m, pewter_error *err)
     return pw_kv_init(&m->kv, &m->arena, (int32_t)plan->pages, m->run, err);
 }
 
+static double ms_since(int64_t begin)
+{
+    return (double)(pw_now_ns() - begin) * 1e-6;
+}
+
 static pewter_status load(pewter_model *m, const char *path, const pewter_load_options *o,
                           pewter_error *err)
 {
@@ -168,7 +176,11 @@ static pewter_status load(pewter_model *m, const char *path, const pewter_load_o
     const pw_model_options options = {.vocab_only = o->vocab_only,
                                       .trust_permissions = o->trust_permissions,
                                       .guard = !e->keep_sigbus};
+    const int64_t begin = pw_now_ns();
     PW_TRY(pw_model_open(path, &options, &e->alloc, &m->file, err));
+    pw_say(&e->log, PEWTER_LOG_INFO,
+           "read and checked %s: %lld tokens of vocabulary, after %.0f ms", path,
+           (long long)pw_model_vocab(m->file), ms_since(begin));
     if (o->vocab_only) return PEWTER_OK;
 
     PW_TRY(make_graph(m, o, err));
@@ -176,6 +188,8 @@ static pewter_status load(pewter_model *m, const char *path, const pewter_load_o
     if (rules.kv == PW_DTYPE_COUNT)
         return pw_fail(err, PEWTER_E_ARG, "kv: %d is no pewter_kv", (int)o->kv);
     PW_TRY(pw_plan_make(&m->graph, e->targets, e->n_devices, &rules, &e->alloc, &m->plan, err));
+    pw_say(&e->log, PEWTER_LOG_INFO, "made plan %016llx: %d calls in %d steps, after %.0f ms",
+           (unsigned long long)m->plan->hash, m->plan->n_calls, m->plan->n_steps, ms_since(begin));
     if (o->plan_only) return PEWTER_OK;
 
     PW_TRY(pw_resident_new(m->plan, e->devices, o->progress, o->progress_context, &e->alloc,
@@ -183,7 +197,10 @@ static pewter_status load(pewter_model *m, const char *path, const pewter_load_o
     PW_TRY(pw_run_new(m->plan, m->resident, &e->alloc, &m->run, err));
     if (pw_model_faulted(m->file))
         return pw_fail(err, PEWTER_E_IO, "%s changed while it was read", path);
-    return reserve_room(m, err);
+    PW_TRY(reserve_room(m, err));
+    pw_say(&e->log, PEWTER_LOG_INFO, "packed the weights, %.1f MB a token, after %.0f ms",
+           m->plan->step_bytes * 1e-6, ms_since(begin));
+    return PEWTER_OK;
 }
 
 static void unload(pewter_model *m)

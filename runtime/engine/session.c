@@ -214,10 +214,10 @@ static pewter_status check_ids(const pewter_session *session, const int32_t *ids
                            i, (long long)vocab - 1, ids[i]);
     if ((uint64_t)count > (uint64_t)(session->context - session->n_tokens))
         return pw_fail(err, PEWTER_E_LIMIT,
-                       "the prompt has %zu tokens, the context has room for %lld of %lld: take a "
-                       "larger context, or a shorter prompt",
+                       "the prompt has %zu tokens, the context has room for %lld%s: take a larger "
+                       "context, or a shorter prompt",
                        count, (long long)(session->context - session->n_tokens),
-                       (long long)session->context);
+                       session->n_tokens > 0 ? " more" : "");
     return PEWTER_OK;
 }
 

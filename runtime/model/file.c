@@ -51,6 +51,14 @@ static int open_folder(const char *path)
     return open(length == 0 ? "." : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* Whether others than the owner may write. A group counts unless it has the number of the owner: such
+ * a group is a user's own, as Debian and Ubuntu make them. */
+static bool others_may_write(const struct stat *st)
+{
+    const bool shared = (st->st_mode & S_IWGRP) != 0 && st->st_gid != (gid_t)st->st_uid;
+    return shared || (st->st_mode & S_IWOTH) != 0;
+}
+
 static pewter_status check_folder(const char *path, pewter_error *err)
 {
     const int fd = open_folder(path);
@@ -63,11 +71,12 @@ static pewter_status check_folder(const char *path, pewter_error *err)
     if (!known)
         return pw_fail(err, PEWTER_E_IO, "%s: its folder cannot be opened: %s", name,
                        strerror(why));
-    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0)
-        return pw_fail(err, PEWTER_E_IO,
-                       "%s: others may write its folder and so exchange the file: chmod go-w the "
-                       "folder, or trust the permissions",
-                       name);
+    if (others_may_write(&st) && (st.st_mode & S_ISVTX) == 0)
+        return pw_fail(
+            err, PEWTER_E_IO,
+            "%s: others may write its folder (mode %03o) and so exchange the file: chmod "
+            "go-w the folder, or take it as it is (--trust-permissions)",
+            name, (unsigned)st.st_mode & 0777);
     return PEWTER_OK;
 }
 
@@ -82,11 +91,12 @@ static pewter_status take(const pw_file_rules *rules, pw_file *file, pewter_erro
     if (!S_ISREG(st.st_mode))
         return pw_fail(err, PEWTER_E_IO, "%s is a device, a pipe or a socket, a file is wanted",
                        file->name);
-    if (!rules->trust_permissions && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return pw_fail(err, PEWTER_E_IO,
-                       "%s: others may write this file (mode %03o): chmod go-w %s, or trust the "
-                       "permissions",
-                       file->name, (unsigned)st.st_mode & 0777, file->name);
+    if (!rules->trust_permissions && others_may_write(&st))
+        return pw_fail(
+            err, PEWTER_E_IO,
+            "%s: others may write this file (mode %03o): chmod go-w %s, or take it as it "
+            "is (--trust-permissions)",
+            file->name, (unsigned)st.st_mode & 0777, file->name);
     if (st.st_size <= 0) return pw_fail(err, PEWTER_E_FORMAT, "%s is empty", file->name);
     if ((uintmax_t)st.st_size > SIZE_MAX)
         return pw_fail(err, PEWTER_E_LIMIT, "%s: too long to be mapped here", file->name);

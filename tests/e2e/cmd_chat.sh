@@ -34,7 +34,9 @@ talk -n 5 --temp 0 <<'END'
 Hello
 سلام دنیا "quoted" \ back
 /save two.json
+/save two.json
 /save no/folder.json
+/help
 /frobnicate
 /save
 /stats
@@ -54,6 +56,10 @@ is_json two.json whole && grep -q '"role":"system","content":"Be brief."' two.js
 says $? "/save writes what was said, letter by letter"
 grep -q 'no/folder.json: No such file' err
 says $? "/save where nothing can be written"
+grep -q 'two.json: File exists' err
+says $? "/save never replaces a file"
+grep -q '^(/system TEXT.*Ctrl-C' out
+says $? "/help"
 grep -q 'no command /frobnicate: /system TEXT' out && grep -q 'no command /save:' out
 says $? "an unknown command"
 grep -qE '^prompt [0-9]+ tokens' err
@@ -86,7 +92,7 @@ says $? "/reset forgets"
 long=$(printf 'word %.0s' {1..150})
 printf '%s\nHello\n' "$long" | "$pewter" chat model.gguf -n 3 -c 64 >out 2>err
 status=$?
-[ $status -eq 0 ] && grep -q 'the prompt has [0-9]* tokens, the context has room for 64' err && grep -q '/reset begins anew' out && [ "$(wc -l <out)" -ge 2 ]
+[ $status -eq 0 ] && grep -q 'the prompt has [0-9]* tokens with all that was said, the context has room for 64' err && grep -q '/reset begins anew' out && [ "$(wc -l <out)" -ge 2 ]
 says $? "a message that does not fit is refused with both numbers, and the talk goes on: exit $status"
 printf '%s\n' "$long" | "$pewter" chat model.gguf -c 64 --json >out 2>err
 grep -q '^{"error":"the prompt has' out && is_json out

@@ -14,7 +14,7 @@ given() { # given COMMAND: arguments with which it prints something
     perplexity) echo "model.gguf -f text.txt" ;;
     logits) echo "model.gguf --ids 1,2,3" ;;
     chat) echo "model.gguf -n 3" ;;
-    synth) echo new.gguf ;;
+    synth) echo new.gguf --force ;;
     esac
 }
 echo Hello >hello.txt

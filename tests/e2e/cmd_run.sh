@@ -45,7 +45,7 @@ says $? "BOS is there where the file asks for it, and only there"
 
 # ---- The context ---------------------------------------------------------------------------------
 printf 'word %.0s' {1..200} >long.txt
-refused 1 "the prompt has [0-9]{3,} tokens, the context has room for 64 of 64" run model.gguf -f long.txt -c 64
+refused 1 "the prompt has [0-9]{3,} tokens, the context has room for 64:" run model.gguf -f long.txt -c 64
 refused 1 "the prompt has [0-9]{3,} tokens, the context has room for 512" run model.gguf -f <(cat long.txt long.txt)
 pw run model.gguf -p Hello -c 48 --ignore-eos
 [ "$status" -eq 0 ] && grep -q 'the context of 48 tokens is full; -c' err

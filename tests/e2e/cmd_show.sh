@@ -54,13 +54,14 @@ refused 2 "--kv: auto" plan model.gguf --kv no
 
 # ---- synth ---------------------------------------------------------------------------------------
 fine "synth says what it wrote" '^new.gguf: [0-9]+ bytes' -- synth new.gguf
-json "synth --json" '"file":"new.gguf"' '"bytes":[0-9]' -- synth new.gguf --json
+json "synth --json" '"file":"new.gguf"' '"bytes":[0-9]' -- synth new.gguf --json --force
+refused 1 "new.gguf is there already: --force replaces it" synth new.gguf
 pw synth one.gguf --seed 7 && pw synth two.gguf --seed 7 && cmp -s one.gguf two.gguf
 says $? "the same seed writes the same bytes"
-pw synth two.gguf --seed 8 && ! cmp -s one.gguf two.gguf
+pw synth two.gguf --force --seed 8 && ! cmp -s one.gguf two.gguf
 says $? "another seed writes others"
 for type in F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q4_K Q6_K; do
-    fine "synth --type $type" bytes -- synth type.gguf --type $type --shape tiny,layers=1
+    fine "synth --type $type" bytes -- synth type.gguf --force --type $type --shape tiny,layers=1
     fine "info shows $type" "^  $type " -- info type.gguf
     fine "a model of $type runs" . -- run type.gguf -p Hi -n 2
 done
@@ -82,8 +83,8 @@ says $? "what was refused left nothing behind"
 # Two at once to one path: one of the two files is there, whole, and nothing else.
 mkdir both
 for _ in 1 2 3 4; do
-    "$pewter" synth both/model.gguf --seed 7 >/dev/null 2>err &
-    "$pewter" synth both/model.gguf --seed 8 >/dev/null 2>err
+    "$pewter" synth both/model.gguf --force --seed 7 >/dev/null 2>err &
+    "$pewter" synth both/model.gguf --force --seed 8 >/dev/null 2>err
     wait $!
     cmp -s both/model.gguf one.gguf || cmp -s both/model.gguf two.gguf
     says $? "two synth at once to one path"

@@ -76,7 +76,7 @@ done
 refused 2 "0 to 511 wanted, 512 found" logits model.gguf --ids 1,512
 refused 2 "0 to 511 wanted, -1 found" logits model.gguf --ids -1
 refused 2 "tokens are wanted: --ids" logits model.gguf
-refused 1 "the prompt has 5 tokens, the context has room for 4 of 4" logits model.gguf --ids 1,1,1,1,1 -c 4
+refused 1 "the prompt has 5 tokens, the context has room for 4:" logits model.gguf --ids 1,1,1,1,1 -c 4
 refused 1 "no/folder.f32: No such file" logits model.gguf --ids 1 --raw no/folder.f32
 refused 1 "/dev/full: No space" logits model.gguf --ids 1 --raw /dev/full
 pw logits model.gguf --ids 1,2 --greedy 5 -c 4

@@ -247,7 +247,7 @@ static void test_files_that_are_none(void **state)
     refuse(f, engine, path, "a file is wanted");
 
     fixture_synth(f, "tiny,layers=1", "Q4_0", 1);
-    assert_int_equal(chmod(f->path, 0664), 0);
+    assert_int_equal(chmod(f->path, 0646), 0);
     refuse(f, engine, f->path, "chmod go-w");
     pewter_load_options options = pewter_load_defaults();
     options.trust_permissions = true;

@@ -92,4 +92,7 @@ void gb_write(const char *path, const void *data, size_t bytes);
 /* gb_make and gb_write. */
 void gb_save(const gb_file *file, const char *path);
 
+/* Gives a file or folder to a group that has not its owner's number; false where that is not allowed. */
+bool gb_give_to_others(const char *path);
+
 #endif

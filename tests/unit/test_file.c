@@ -38,13 +38,24 @@ static void test_refuses_what_others_may_write(void **state)
     gb_file *made = gb_tiny("llama");
     gb_save(made, f->path);
     gb_free(made);
-    static const mode_t modes[] = {0664, 0646, 0666};
+    static const mode_t modes[] = {0646, 0666, 0664};
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (modes[i] == 0664 && !gb_give_to_others(f->path)) {
+            print_message("skipped: a file of another group, which only root may make\n");
+            break;
+        }
         assert_int_equal(chmod(f->path, modes[i]), 0);
         fixture_refuse(f, f->path, PEWTER_E_IO, "chmod go-w");
         pw_gguf *file = NULL;
         assert_int_equal(pw_gguf_open(f->path, &trusting, &f->alloc, &file, &f->err), PEWTER_OK);
         pw_gguf_close(file);
+    }
+    /* A group that has the owner's number is the owner's own. */
+    struct stat st;
+    assert_int_equal(stat(f->path, &st), 0);
+    if (chown(f->path, (uid_t)-1, (gid_t)st.st_uid) == 0) {
+        assert_int_equal(chmod(f->path, 0664), 0);
+        pw_gguf_close(fixture_open(f, f->path));
     }
     assert_int_equal(chmod(f->path, 0644), 0);
     assert_int_equal(chmod(f->folder, 0777), 0);
