@@ -18,6 +18,9 @@ tools/setup.sh $needs
 ${MAKE:-make} --no-print-directory ${PEWTER_JOBS-"-j$(nproc)"} MODE=release "B=$B" "$B/pewter"
 [ "$needs" = build ] || model=$(tools/fetch_model.sh)
 
-"$B/pewter" run "$model" --plan --figures -n 200 --temp 0.2 --seed 1 -f docs/sample/consultation.txt \
+"$B/pewter" run "$model" --plan --figures -n 250 --temp 0.3 --top-k 10 --repeat-penalty 1.05 --seed 6 \
+    -f docs/sample/consultation.txt \
     -p 'Summarise this document in a few sentences: what is planned, what people said, and what was decided.'
+[ -n "${MODEL:-}" ] ||
+    echo "(The demo's model has 135 million parameters: small to fetch, too small to be trusted.)" >&2
 echo "next: $B/pewter chat '$model'" >&2
