@@ -302,7 +302,7 @@ typedef void pewter_logits_fn(void *context, int64_t pos, const float *logits, i
 PEWTER_API pewter_status pewter_logits(pewter_session *session, const int32_t *ids, size_t count,
                                        pewter_logits_fn *each, void *context, pewter_error *err);
 /* Natural log-probability of each of the tokens given those before; out[0] of an empty session is
- * 0. `progress` may be NULL. */
+ * 0. `progress` may be NULL. On failure what was computed so far is in `out`. */
 PEWTER_API pewter_status pewter_score(pewter_session *session, const int32_t *ids, size_t count,
                                       double *out, pewter_progress_fn *progress,
                                       void *progress_context, pewter_error *err);

@@ -298,8 +298,13 @@ static void on_interrupt(int signal)
 static void on_signals(void (*handler)(int signal))
 {
     const struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    static const int ends[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct sigaction before;
+        /* A shell's job in the background is not to hear of the terminal's Ctrl-C. */
+        if (sigaction(ends[i], NULL, &before) != 0 || before.sa_handler == SIG_IGN) continue;
+        sigaction(ends[i], &action, NULL);
+    }
 }
 
 void common_catch(pewter_session *session)

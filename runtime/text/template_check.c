@@ -118,6 +118,7 @@ static pewter_status ends_with(pw_tpl_vm *vm, const pw_tpl_value *self, const pw
     for (size_t i = 0; i < count; i++) {
         PW_TRY(pw_tpl_arg_string(vm, &given[i], &part));
         if (part == NULL) return pw_tpl_fail(vm, "a string is wanted, not None");
+        PW_TRY(pw_tpl_spend_bytes(vm, valid ? part->bytes : 0));
         found = found || (valid && matches(self->as.string, begin, end, part, suffix));
     }
     *out = pw_tpl_bool(found);

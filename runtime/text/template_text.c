@@ -88,20 +88,24 @@ static bool stripped(uint32_t c, const char *text, size_t length, const pw_tpl_s
 pewter_status pw_tpl_strip(pw_tpl_vm *vm, const pw_tpl_string *string, const pw_tpl_string *chars,
                            bool left, bool right, pw_tpl_value *out)
 {
+    /* Every character is looked for among `chars`, so each is paid for before it is. */
+    const size_t price = chars == NULL ? 0 : chars->bytes / 16;
     size_t begin = 0, end = string->bytes;
     uint32_t c;
     while (left && begin < end) {
+        PW_TRY(pw_tpl_spend(vm, price));
         const size_t length = pw_tpl_decode(string->text + begin, end - begin, &c);
         if (!stripped(c, string->text + begin, length, chars)) break;
         begin += length;
     }
     while (right && end > begin) {
+        PW_TRY(pw_tpl_spend(vm, price));
         const size_t length = pw_tpl_decode_last(string->text + begin, end - begin, &c);
         if (!stripped(c, string->text + end - length, length, chars)) break;
         end -= length;
     }
     const size_t gone = string->bytes - (end - begin);
-    PW_TRY(pw_tpl_spend(vm, gone / 16 * (chars == NULL ? 1 : 1 + chars->bytes / 16)));
+    PW_TRY(pw_tpl_spend(vm, gone / 16));
     if (gone == 0) {
         *out = pw_tpl_text(string);
         return PEWTER_OK;

@@ -291,6 +291,7 @@ pewter_status pw_tpl_dict_find(pw_tpl_vm *vm, const pw_tpl_dict *dict, const pw_
     *out = NULL;
     if (!hashable(key, 4))
         return pw_tpl_fail(vm, "a %s cannot be a key of a dictionary", pw_tpl_type(key));
+    if (key->kind == PW_TPL_STRING) PW_TRY(pw_tpl_spend_bytes(vm, key->as.string->bytes));
     if (key->kind == PW_TPL_STRING && dict->sorted != NULL) {
         *out = find_sorted(dict, key->as.string);
         return PEWTER_OK;

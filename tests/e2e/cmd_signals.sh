@@ -49,6 +49,16 @@ status=$?
 [ $status -eq 130 ] && grep -q '^prompt ' err
 says $? "SIGTERM ends it in the same way: exit $status"
 
+(
+    trap '' INT
+    "$pewter" run model.gguf -p Hello -n 40 --temp 0 "${slow[@]}" >kept 2>/dev/null &
+    job=$!
+    wait_for 20 has_begun && sleep 0.3
+    kill -INT "$job"
+    wait "$job"
+)
+says $? "where SIGINT is ignored it stays so"
+
 # ---- A long prompt -------------------------------------------------------------------------------
 pw tokenize model.gguf -f long.txt --json
 tokens=$(member count)

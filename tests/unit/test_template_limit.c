@@ -34,6 +34,9 @@ static void work_is_bounded(void **state)
         "{% set l = range(99999)|list %}{% for a in l %}{{ 'x' in l }}{% endfor %}",
         "{% set l = range(99999)|list %}{% for a in l %}{% if l == l + [] %}{% endif %}{% endfor "
         "%}",
+        "{{ ('é' * 1000000).strip('a' * 100000 ~ 'é') }}",
+        "{{ ('é' * 1000000)|trim('a' * 100000 ~ 'é') }}",
+        "{% set s = 'a' * 4000000 %}{% for a in range(99999) %}{{ s.startswith(s) }}{% endfor %}",
         "{{ 'a'.ljust(99999999999) }}",
         "{{ 'a' * 9223372036854775807 }}",
         "{{ [1] * 9223372036854775807 }}",
