@@ -49,15 +49,16 @@ status=$?
 [ $status -eq 130 ] && grep -q '^prompt ' err
 says $? "SIGTERM ends it in the same way: exit $status"
 
-(
-    trap '' INT
-    "$pewter" run model.gguf -p Hello -n 40 --temp 0 "${slow[@]}" >kept 2>/dev/null &
-    job=$!
-    wait_for 20 has_begun && sleep 0.3
-    kill -INT "$job"
-    wait "$job"
-)
+trap '' INT
+start run model.gguf -p Hello --ignore-eos "${slow[@]}"
+wait_for 60 test -s out
+kill -INT "$job"
+sleep 0.3
+kill -0 "$job"
 says $? "where SIGINT is ignored it stays so"
+kill -TERM "$job"
+wait "$job" 2>/dev/null
+trap - INT
 
 # ---- A long prompt -------------------------------------------------------------------------------
 pw tokenize model.gguf -f long.txt --json
