@@ -90,9 +90,15 @@ pewter_status pewter_open(const pewter_config *config, pewter_engine **out, pewt
         pewter_close(e);
         return status;
     }
-    for (size_t i = 0; i < e->n_devices; i++)
-        pw_say(&e->log, PEWTER_LOG_INFO, "opened %s, %d workers: %s", e->targets[i].info.name,
-               e->targets[i].info.threads, e->targets[i].info.detail);
+    for (size_t i = 0; i < e->n_devices; i++) {
+        const pw_device_info *info = &e->targets[i].info;
+        pw_say(&e->log, PEWTER_LOG_INFO, "opened %s, %d workers: %s", info->name, info->threads,
+               info->detail);
+        if (info->features == 0 && taken.cpu_features == NULL)
+            pw_say(&e->log, PEWTER_LOG_WARN,
+                   "%s has no vector features that kernels here use: plain rows serve it, slowly",
+                   info->name);
+    }
     *out = e;
     return PEWTER_OK;
 }
