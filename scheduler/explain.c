@@ -5,15 +5,14 @@
 
 /* ---- Words ----------------------------------------------------------------------------------- */
 
+/* The weights of a matmul, the keys of a store, else the result. */
 static void print_shape(const pw_plan_call *c, pw_out *out)
 {
-    const pw_tensor *w = &c->call.src[0];
-    if (c->call.op == PW_OP_MATMUL)
-        pw_print(out, "%s [%lld, %lld]", pw_dtype_get(w->dtype)->name, (long long)w->n[0],
-                 (long long)w->n[1]);
-    else
-        pw_print(out, "[%lld, %lld]", (long long)c->call.dst.n[0],
-                 (long long)(c->call.op == PW_OP_KV_STORE ? 0 : c->call.dst.n[1]));
+    const bool reads = c->call.op == PW_OP_MATMUL || c->call.op == PW_OP_KV_STORE;
+    const pw_tensor *t = reads ? &c->call.src[0] : &c->call.dst;
+    if (c->call.op == PW_OP_MATMUL) pw_print(out, "%s ", pw_dtype_get(t->dtype)->name);
+    pw_print(out, "[%lld, %lld", (long long)t->n[0], (long long)t->n[1]);
+    pw_print(out, t->n[2] > 1 ? ", %lld]" : "]", (long long)t->n[2]);
 }
 
 static void print_epilogues(uint32_t epilogues, pw_out *out)
@@ -89,7 +88,8 @@ static void print_device(const pw_plan *plan, const pw_plan_device *d, pw_out *o
     }
     if (d->last_layer >= d->first_layer)
         pw_print(out, "layers %d to %d, ", d->first_layer, d->last_layer);
-    pw_print(out, "%d workers; weights ", d->target.info.threads);
+    pw_print(out, "%d worker%s; weights ", d->target.info.threads,
+             d->target.info.threads == 1 ? "" : "s");
     pw_print_bytes(out, (double)d->weight_bytes);
     pw_print(out, " (and ");
     pw_print_bytes(out, (double)d->mapped_bytes);
@@ -105,15 +105,18 @@ static void print_device(const pw_plan *plan, const pw_plan_device *d, pw_out *o
 static void print_text(const pw_plan *plan, pw_out *out)
 {
     pw_print(out,
-             "plan %016llx: %d calls in %d steps, %d segments, %d copies; up to %lld tokens a "
+             "plan %016llx: %d calls in %d steps, %d segment%s, %d cop%s; up to %lld tokens a "
              "step; %lld positions of %s keys and values%s\n",
              (unsigned long long)plan->hash, plan->n_calls, plan->n_steps, plan->n_segments,
-             plan->n_copies, (long long)plan->width, (long long)(plan->pages * PW_PAGE),
+             plan->n_segments == 1 ? "" : "s", plan->n_copies, plan->n_copies == 1 ? "y" : "ies",
+             (long long)plan->width, (long long)(plan->pages * PW_PAGE),
              pw_dtype_get(plan->kv)->name, plan->exact ? "; exact: activations stay f32" : "");
     pw_print(out, "a step of one token reads ");
     pw_print_bytes(out, plan->step_bytes);
     pw_print(out, " of weights\n");
     for (int32_t i = 0; i < plan->n_devices; i++) print_device(plan, &plan->devices[i], out);
+    pw_print(out, "    %-12s %-34s%s\n", "call", "kernel",
+             "shape, with as many tokens as a step takes");
     for (int32_t first = -1; first <= plan->layers;) {
         int32_t last = first;
         while (first >= 0 && last + 1 < plan->layers && same_layers(plan, first, last + 1)) last++;

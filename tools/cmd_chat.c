@@ -364,6 +364,7 @@ static int converse(chat *c, const char *path)
     if (code != EXIT_FINE) return code;
     common_release();
     if (!c->json && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+        note(c, "(a context of %lld tokens)\n", (long long)c->context);
         note(c, "(" COMMANDS "; Ctrl-C ends an answer, Ctrl-D the conversation)\n");
         edit_lines(c);
     } else {

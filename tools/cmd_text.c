@@ -51,8 +51,16 @@ static char *from_hex(const char *hex, size_t *bytes)
     return text;
 }
 
-/* A token's text as a JSON string. */
-static void print_piece(const pewter_model *model, int32_t id)
+static bool is_ascii(const char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if ((unsigned char)text[i] >= 0x80) return false;
+    return true;
+}
+
+/* A token's text as a JSON string; where it is not ASCII, its bytes too, for a token may hold part of
+ * a character. */
+static void print_piece(const pewter_model *model, int32_t id, bool json)
 {
     size_t bytes = 0;
     char *piece = NULL;
@@ -62,6 +70,11 @@ static void print_piece(const pewter_model *model, int32_t id)
         pewter_detokenize(model, &id, 1, true, piece, bytes, &bytes, NULL) != PEWTER_OK)
         bytes = 0;
     common_quote(stdout, piece != NULL ? piece : "", bytes);
+    if (piece != NULL && !is_ascii(piece, bytes)) {
+        printf(json ? ",\"hex\":\"" : "  ");
+        for (size_t i = 0; i < bytes; i++) printf("%02x", (unsigned char)piece[i]);
+        if (json) printf("\"");
+    }
     free(piece);
 }
 
@@ -72,7 +85,7 @@ static void print_tokens(const pewter_model *model, const int32_t *ids, size_t c
         printf("{\"tokens\":[");
         for (size_t i = 0; i < count; i++) {
             printf("%s{\"id\":%d,\"text\":", i > 0 ? "," : "", ids[i]);
-            print_piece(model, ids[i]);
+            print_piece(model, ids[i], true);
             printf("}");
         }
         printf("],\"count\":%zu}\n", count);
@@ -82,7 +95,7 @@ static void print_tokens(const pewter_model *model, const int32_t *ids, size_t c
     } else {
         for (size_t i = 0; i < count; i++) {
             printf("%8d  ", ids[i]);
-            print_piece(model, ids[i]);
+            print_piece(model, ids[i], false);
             printf("\n");
         }
         printf("%zu token%s\n", count, count == 1 ? "" : "s");

@@ -301,9 +301,10 @@ static void on_signals(void (*handler)(int signal))
     static const int ends[] = {SIGINT, SIGTERM};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         struct sigaction before;
-        /* A shell's job in the background is not to hear of the terminal's Ctrl-C. */
-        if (sigaction(ends[i], NULL, &before) != 0 || before.sa_handler == SIG_IGN) continue;
-        sigaction(ends[i], &action, NULL);
+        /* A shell's job in the background is not to hear of the terminal's Ctrl-C; but who has a
+         * terminal is to, whatever started it. */
+        const bool ignored = sigaction(ends[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
+        if (!ignored || isatty(STDIN_FILENO)) sigaction(ends[i], &action, NULL);
     }
 }
 

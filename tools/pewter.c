@@ -63,7 +63,12 @@ static int run_command(int argc, char **argv)
         return EXIT_USAGE;
     }
     const char *name = argv[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+    static char help[] = "--help";
+    if (strcmp(name, "help") == 0 && argc == 3) {
+        char *swapped[] = {argv[0], argv[2], help, NULL};
+        return run_command(3, swapped);
+    }
+    if (strcmp(name, help) == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_usage(stdout);
         return EXIT_FINE;
     }

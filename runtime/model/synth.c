@@ -268,15 +268,27 @@ static pewter_status run(synth *s, const char *path, pewter_error *err)
     return status;
 }
 
+static pewter_status unknown_type(const char *type, pewter_error *err)
+{
+    char names[256] = "";
+    for (int d = 0; d < PW_DTYPE_COUNT; d++)
+        if (pw_can_quantize((pw_dtype)d)) {
+            const size_t at = strlen(names);
+            snprintf(names + at, sizeof names - at, "%s%s", at > 0 ? ", " : "",
+                     pw_dtype_get((pw_dtype)d)->name);
+        }
+    return pw_fail(err, PEWTER_E_ARG, "type '%.40s' cannot be written; %s can", type, names);
+}
+
 pewter_status pw_synth_write(const pewter_synth_options *options, const char *path,
                              pewter_error *err)
 {
     synth s = {
         .options = options, .rng.state = options->seed, .arena.alloc = &pw_default_allocator};
     PW_TRY(pw_synth_shape(options->shape != NULL ? options->shape : "", &s.h, err));
-    s.type = pw_dtype_from_name(options->type != NULL ? options->type : "Q4_0");
+    s.type = pw_dtype_from_name(options->type != NULL ? options->type : "Q8_0");
     if (s.type == PW_DTYPE_COUNT || !pw_can_quantize(s.type))
-        return pw_fail(err, PEWTER_E_ARG, "type '%.40s' cannot be written", options->type);
+        return unknown_type(options->type, err);
     const pewter_status status = run(&s, path, err);
     pw_arena_free(&s.arena);
     return status;
