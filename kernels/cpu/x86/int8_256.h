@@ -341,8 +341,8 @@ typedef struct pw_sweep_256 {
 static inline void pw_panel_256(const pw_sweep_256 *s, int64_t row, int64_t left)
 {
     const int64_t slabs = (s->act.k + PW_SLAB - 1) / PW_SLAB;
-    const int64_t tiles = (s->count + s->isa.tile - 1) / s->isa.tile;
-    const int64_t even = s->count / tiles, more = s->count % tiles;
+    const pw_cut cut = pw_cut_of(s->count, s->isa.tile);
+    const int64_t tiles = cut.tiles;
     const int offset = pw_bricks[s->dtype].offset_log2;
     const bool shifts = offset >= 0 && !(s->dtype == PW_Q8_0 && s->isa.signed8);
     const uint8_t *brick = pw_panel_of(s->call, s->dtype, row);
@@ -358,7 +358,7 @@ static inline void pw_panel_256(const pw_sweep_256 *s, int64_t row, int64_t left
 
         const int64_t share = (bytes / PW_LINE + tiles - 1) / tiles * PW_LINE;
         for (int64_t i = 0; i < tiles; i++) {
-            const int64_t begin = i * even + (i < more ? i : more), end = begin + even + (i < more);
+            const int64_t begin = pw_cut_at(&cut, i), end = pw_cut_at(&cut, i + 1);
             if (tiles > 1) pw_fetch_later(brick + i * share, share);
             a.token = s->first + begin;
             a.c = s->c + begin * PW_LANES;

@@ -84,15 +84,14 @@ static void panel(const pw_call *call, int64_t row, int64_t left, int64_t first,
                   float *sums)
 {
     const int64_t k = call->src[0].n[0], n = pw_rows(&call->src[1]);
-    const int64_t tiles = (count + TOKENS - 1) / TOKENS;
-    const int64_t even = count / tiles, more = count % tiles;
+    const pw_cut cut = pw_cut_of(count, TOKENS);
     const uint8_t *w =
         (const uint8_t *)call->src[0].data + row / pw_panel_rows(call) * ((k + 1) / 2 * PAIR_BYTES);
     for (int64_t at = 0; at < k; at += PW_SLAB) {
         const int64_t pairs = (pw_min(k - at, PW_SLAB) + 1) / 2, bytes = pairs * PAIR_BYTES;
-        const int64_t share = (bytes / PW_LINE + tiles - 1) / tiles * PW_LINE;
-        for (int64_t i = 0; i < tiles; i++) {
-            const int64_t begin = i * even + pw_min(i, more), size = even + (i < more);
+        const int64_t share = (bytes / PW_LINE + cut.tiles - 1) / cut.tiles * PW_LINE;
+        for (int64_t i = 0; i < cut.tiles; i++) {
+            const int64_t begin = pw_cut_at(&cut, i), size = pw_cut_at(&cut, i + 1) - begin;
             float *c = sums + begin * PW_LANES;
             pw_fetch_later(w + bytes + i * share, share);
             sized(w, pw_b16x_values(call->src[1].data, k, n, at / PW_SLAB, first + begin), pairs,

@@ -270,11 +270,9 @@ static inline void pw_f32_slab(const pw_f32_sweep *s, int64_t at, int64_t ks, bo
         pw_f32_decode(s->dtype, panel, ks, &s->scratch->brick, s->scratch->w[p]);
         w[p] = s->scratch->w[p];
     }
-    /* Tiles of even size. */
-    const int64_t tiles = (s->count + PW_F32_TOKENS - 1) / PW_F32_TOKENS;
-    const int64_t even = s->count / tiles, more = s->count % tiles;
-    for (int64_t i = 0; i < tiles; i++) {
-        const int64_t begin = i * even + pw_min(i, more), count = even + (i < more);
+    const pw_cut cut = pw_cut_of(s->count, PW_F32_TOKENS);
+    for (int64_t i = 0; i < cut.tiles; i++) {
+        const int64_t begin = pw_cut_at(&cut, i), count = pw_cut_at(&cut, i + 1) - begin;
         pw_f32_gather(s, begin, count, at, ks);
         for (int64_t p = 0; p < s->panels; p++) {
             float *c = s->c + (p * s->count + begin) * PW_LANES;

@@ -244,9 +244,8 @@ typedef struct sweep {
 static void panel(const sweep *s, int64_t row, int64_t left)
 {
     const int64_t slabs = (s->act.k + PW_SLAB - 1) / PW_SLAB;
-    const int64_t tiles = (s->count + PW_TILE - 1) / PW_TILE;
-    /* Tiles of even size: 32 tokens are 6 6 5 5 5 5, never 5 x 6 and 2. */
-    const int64_t even = s->count / tiles, more = s->count % tiles;
+    const pw_cut cut = pw_cut_of(s->count, PW_TILE);
+    const int64_t tiles = cut.tiles;
     const uint8_t *brick = pw_panel_of(s->call, s->dtype, row);
     for (int64_t slab = 0; slab < slabs; slab++) {
         tile_args a = {.x = pw_slab_of(&s->act, s->call->src[1].data, slab),
@@ -258,7 +257,7 @@ static void panel(const sweep *s, int64_t row, int64_t left)
 
         const int64_t share = (bytes / PW_LINE + tiles - 1) / tiles * PW_LINE;
         for (int64_t i = 0; i < tiles; i++) {
-            const int64_t begin = i * even + (i < more ? i : more), end = begin + even + (i < more);
+            const int64_t begin = pw_cut_at(&cut, i), end = pw_cut_at(&cut, i + 1);
             pw_fetch_later(brick + i * share, share);
             a.token = s->first + begin;
             a.c = s->c + begin * PW_LANES;
