@@ -59,7 +59,7 @@ editing_libs    = $(call from_pkg,editing_libs,--libs libedit)
 
 flags = -std=c17 -D_GNU_SOURCE -I. -Iinclude $(warnings) $(mode_$(MODE)) -fPIC -pthread \
   -fvisibility=hidden -fstack-protector-strong -ffp-contract=off -fno-math-errno \
-  $(packages_cflags) $(CPPFLAGS) $(CFLAGS) $(EXTRA_CFLAGS)
+  $(packages_cflags) $(if $(FAULT),-DPW_FAULT='"$(FAULT)"') $(CPPFLAGS) $(CFLAGS) $(EXTRA_CFLAGS)
 LDLIBS   = $(packages_libs) -lm -pthread
 link     = $(CC) $(mode_$(MODE)) $(CFLAGS) -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(LDFLAGS)
 
@@ -69,8 +69,11 @@ flags_avxvnni    = -mavx2 -mfma -mf16c -mavxvnni
 flags_avx512     = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c
 flags_avx512vnni = $(flags_avx512) -mavx512vnni
 flags_avx512bf16 = $(flags_avx512) -mavx512bf16
+flags_amx        = -mamx-tile -mamx-int8 -mamx-bf16
+flags_dotprod    = -march=armv8.2-a+dotprod
+flags_i8mm       = -march=armv8.2-a+dotprod+i8mm+bf16
 isa  = $(flags_$(lastword $(subst _, ,$(basename $(notdir $1)))))
-room = $(if $(filter kernels/%,$1),$(call isa,$1),$(zero_init))
+room = $(if $(filter kernels/% bench/base/x86/% bench/base/arm/%,$1),$(call isa,$1),$(zero_init))
 
 # ---- Sources -------------------------------------------------------------------------------------
 
@@ -82,7 +85,21 @@ endif
 
 sources = $(foreach r,$(rooms),$(wildcard $r/*.c))
 objects = $(sources:%.c=$B/%.o)
-tool_objects    = $(patsubst %.c,$B/%.o,$(wildcard tools/*.c runtime/text/json.c))
+
+# The bench: what both programs measure with; a whole model, for the command; kernels, for
+# pewter-bench, which is built where Google Benchmark is.
+bench_base_rooms = bench/base $(if $(filter x86_64,$(ARCH)),bench/base/x86) \
+  $(if $(filter aarch64,$(ARCH)),bench/base/arm)
+bench_base_objects   = $(patsubst %.c,$B/%.o,$(foreach r,$(bench_base_rooms),$(wildcard $r/*.c)))
+bench_model_objects  = $(patsubst %.c,$B/%.o,$(wildcard bench/model/*.c bench/report/*.c)) \
+  $B/bench/report/assets.o
+bench_kernel_objects = $(patsubst %.c,$B/%.o,$(wildcard bench/*.c) \
+  $(filter-out %_peer.c,$(wildcard bench/rivals/*.c))) $B/bench/shim.o \
+  $(filter-out $B/tests/check/main.o,$(pwcheck_objects))
+
+# The private parts of the library that the command uses too are linked into it once more.
+tool_objects    = $(patsubst %.c,$B/%.o,$(wildcard tools/*.c) runtime/text/json.c kernels/features.c) \
+  $(bench_model_objects) $(bench_base_objects)
 support_objects = $(patsubst %.c,$B/%.o,$(wildcard tests/support/*.c))
 pwcheck_objects = $(patsubst %.c,$B/%.o,$(wildcard tests/check/*.c))
 
@@ -139,9 +156,47 @@ $B/pewter: $(tool_objects) $(static)
 	@echo "  LINK  $@"
 	$Q $(link) -pie -o $@ $^ $(LDLIBS) $(editing_libs)
 
+# ---- Bench ---------------------------------------------------------------------------------------
+
+# The library for charts is put into the program as it is; without it a report has tables only.
+chart_js = $(firstword $(wildcard $(foreach f,chart.min.js Chart.min.js chart.umd.js, \
+  /usr/share/javascript/chart.js/$f /usr/share/nodejs/chart.js/dist/$f)))
+
+$B/bench/report/assets.o: bench/report/assets.S $(wildcard bench/report/page.*) $(chart_js) $B/flags
+	@mkdir -p $(@D)
+	@echo "  AS    $<"
+	$Q $(CC) $(if $(chart_js),-DCHART_JS='"$(chart_js)"') -I. -c $< -o $@
+
+CXX ?= g++
+$B/bench/shim.o: bench/shim.cc bench/shim.h $B/flags
+	@mkdir -p $(@D)
+	@echo "  CXX   $<"
+	$Q $(CXX) -std=c++17 -I. -Wall -Wextra $(if $(WERROR),-Werror) $(mode_$(MODE)) -fPIC -pthread \
+	  -c $< -o $@
+
+# What a result is told with: the revision and the flags of the build. A tree without history may be
+# told which one it is.
+$B/revision: force
+	@mkdir -p $(@D)
+	@cat $@.given 2>/dev/null >$@.new || \
+	  git describe --always --dirty --abbrev=9 --exclude='*' 2>/dev/null >$@.new || echo unknown >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$B/bench/base/card.o: $B/revision
+$B/bench/base/card.o: EXTRA_CFLAGS += -DPW_REVISION='"$(shell cat $B/revision 2>/dev/null)"' \
+  -DPW_BUILD_FLAGS='"$(mode_$(MODE)) $(CFLAGS)"'
+
+$B/pewter-bench: $(bench_kernel_objects) $(bench_base_objects) $B/libpewter-all.a
+	@echo "  LINK  $@"
+	$Q $(CXX) $(mode_$(MODE)) $(CFLAGS) -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(LDFLAGS) -pie \
+	  -o $@ $^ -lbenchmark $(LDLIBS)
+
 # ---- Tests ---------------------------------------------------------------------------------------
 
-test_parts = $(support_objects) $B/libpewter-all.a
+$B/libbench.a: $(bench_model_objects) $(bench_base_objects)
+	@echo "  AR    $@"
+	$Q rm -f $@ && $(AR) qcs $@ $^
+
+test_parts = $(support_objects) $B/libbench.a $B/libpewter-all.a
 
 $(unit) $(e2e): $B/%: $B/%.o $(test_parts)
 	@echo "  LINK  $@"
@@ -196,6 +251,28 @@ check-arm:
 	@tools/setup.sh arm
 	@tests/arm.sh
 
+# The bench: minutes. What it wants beside the build is installed first.
+.PHONY: bench bench-full bench-check bench-run rivals
+bench:
+	@tools/setup.sh bench
+	$(again) bench-run
+
+bench-run: $B/pewter-bench
+	@$B/pewter-bench $(BENCH)
+
+bench-full:
+	@tools/setup.sh bench
+	$(again) $B/pewter-bench all
+	@bench/full.sh
+
+bench-check:
+	@tools/setup.sh bench
+	$(again) $B/pewter-bench
+	@bench/check.sh '$(BASE)' $(BENCH)
+
+rivals:
+	@tools/rivals.sh
+
 .PHONY: asan tsan fuzz lint fmt cover
 asan:
 	$(again) check-run MODE=asan B=build/asan
@@ -215,6 +292,7 @@ lint:
 	@tests/lint.sh
 
 sources_all = $(wildcard include/*.h include/pw/*.h $(foreach d,$(rooms) kernels/cpu/x86 tools \
+  bench bench/base bench/base/x86 bench/base/arm bench/model bench/report bench/rivals \
   docs/examples tests/unit tests/check tests/e2e tests/support tests/fuzz,$d/*.c $d/*.h))
 
 fmt:
@@ -280,6 +358,9 @@ help:
 	@echo 'make check      installs what is missing, builds, runs the tests (minutes)'
 	@echo 'make check-quick, check-all   the same in less than two minutes; with everything (an hour)'
 	@echo 'make check-arm  builds for aarch64 and runs a small model under qemu'
+	@echo 'make bench      every kernel beside the limits of this machine (BENCH="--help" for its options)'
+	@echo 'make rivals     installs and compiles the programs that the bench compares with'
+	@echo 'make bench-check BASE=revision   fails where this tree is slower or wrong; bench-full: all figures'
 	@echo 'make lint       format, warnings of gcc and clang, analyser, floors, headers, symbols'
 	@echo 'make asan tsan fuzz cover     tests under sanitizers; fuzz targets (FUZZ_SECONDS=20); coverage'
 	@echo 'make fmt        formats the sources'
@@ -288,5 +369,5 @@ help:
 	@echo 'make dist       writes build/pewter-$(VERSION).tar.gz of the last commit'
 	@echo 'make clean      removes build/'
 
--include $(objects:.o=.d) $(tool_objects:.o=.d) $(support_objects:.o=.d) $(pwcheck_objects:.o=.d) \
+-include $(objects:.o=.d) $(tool_objects:.o=.d) $(bench_kernel_objects:.o=.d) $(support_objects:.o=.d) $(pwcheck_objects:.o=.d) \
   $(unit:=.d) $(e2e:=.d) $(fuzz:=.d)

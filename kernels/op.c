@@ -32,8 +32,9 @@ int64_t pw_op_extent(const pw_call *call)
     return 0;
 }
 
-/* Keys that all rows of an ATTENTION call see together; of one fresh sequence while planning. */
-static double keys_seen(const pw_call *call)
+/* Keys of an ATTENTION call, of one fresh sequence while planning: that its rows see, each for
+ * itself, or with `once` that any row of their sequence sees. */
+static double keys_seen(const pw_call *call, bool once)
 {
     const int64_t window = call->params.window;
     const pw_sequence fresh = {.count = call->src[0].n[2]};
@@ -42,6 +43,11 @@ static double keys_seen(const pw_call *call)
 
     double keys = 0.0;
     for (int64_t s = 0; s < count; s++) {
+        if (once) {
+            const int64_t held = all[s].pos + all[s].count, reach = window + all[s].count - 1;
+            keys += (double)(window > 0 && held > reach ? reach : held);
+            continue;
+        }
         for (int64_t i = 0; i < all[s].count; i++) {
             const int64_t seen = all[s].pos + i + 1;
             keys += (double)(window > 0 && seen > window ? window : seen);
@@ -63,7 +69,7 @@ double pw_op_flops(const pw_call *call)
     case PW_OP_ROPE: return 3.0 * results;
     case PW_OP_KV_STORE: return 0.0;
     case PW_OP_ATTENTION:
-        return 4.0 * keys_seen(call) * (double)(call->params.heads * call->params.head_dim);
+        return 4.0 * keys_seen(call, false) * (double)(call->params.heads * call->params.head_dim);
     case PW_OP_GLU: return 8.0 * results;
     case PW_OP_ADD: return results;
     case PW_OP_COUNT: break;
@@ -97,7 +103,7 @@ double pw_op_bytes(const pw_call *call)
         return bytes - bytes_of(&call->src[0]) *
                            (1.0 - (double)pw_rows(&call->dst) / (double)pw_rows(&call->src[0]));
     case PW_OP_KV_STORE: return bytes + position_bytes(call) * (double)call->src[0].n[2];
-    case PW_OP_ATTENTION: return bytes + position_bytes(call) * keys_seen(call);
+    case PW_OP_ATTENTION: return bytes + position_bytes(call) * keys_seen(call, true);
     case PW_OP_NORM:
     case PW_OP_CAST:
     case PW_OP_MATMUL:

@@ -100,7 +100,8 @@ static inline bool pw_has(const pw_tensor *t)
 /* Units of the parallel axis of the contract (not for ATTENTION: the row's own `extent`). */
 int64_t pw_op_extent(const pw_call *call);
 
-/* Floating-point (or integer) operations, and bytes read and written, of a call. */
+/* Floating-point (or integer) operations of a call, and bytes that it cannot do without reading or
+ * writing: each operand counts once, however often it is read. */
 double pw_op_flops(const pw_call *call);
 double pw_op_bytes(const pw_call *call);
 

@@ -126,6 +126,10 @@ static pewter_status weights(pw_sample *s, pw_rng *rng, pw_tensor *t, pewter_err
     PW_TRY(take(s, (size_t)shape->k * sizeof(float), PEWTER_MEM_OTHER, &scratch, err));
     for (int64_t row = 0; row < shape->m; row++) {
         uint8_t *to = pw_row(t, row);
+        if (shape->distinct > 0 && row >= shape->distinct) {
+            memcpy(to, pw_row(t, row % shape->distinct), (size_t)blocks * info->block_bytes);
+            continue;
+        }
         if (pw_can_quantize(shape->weight)) {
             fill_row(scratch, shape->k, rng);
             pw_quantize(shape->weight, scratch, to, shape->k);

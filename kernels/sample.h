@@ -23,6 +23,8 @@ typedef struct pw_sample_shape {
     int64_t rotated;                    /* ROPE: length of a row of the table */
     bool neox, in_place, broadcast;     /* ROPE; NORM, ROPE, MATMUL with ADD; ADD */
     bool strided;                       /* rows do not touch each other */
+    int64_t distinct; /* MATMUL, EMBED: rows of the matrix that differ; the others repeat them, so
+                       * that a large one is made in little time. 0: all */
 } pw_sample_shape;
 
 enum { PW_SAMPLE_BLOCKS = 24 };

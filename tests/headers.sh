@@ -25,7 +25,7 @@ while IFS= read -r header; do
         ;;
     esac
     compiles "$header" "$CC" "${flags[@]}" "${isa[@]}" -xc
-done < <(find include kernels backends scheduler runtime tools tests -name '*.h' | sort)
+done < <(find include kernels backends scheduler runtime tools bench tests -name '*.h' | sort)
 
 compiles include/pewter.h "$CC" -std=c99 -pedantic -Iinclude -Wall -Wextra -Werror -fsyntax-only -xc
 if command -v g++ >/dev/null; then

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs, through apt, what a purpose needs and this machine lacks.
 #   tools/setup.sh PURPOSE...   of: build (the compiler and libraries), model (to fetch the demo
-#                               model), demo (both), check (tests), lint, ci (all of these), arm
+#                               model), demo (both), bench, rivals, check (tests), lint, ci (all), arm
 # NO_INSTALL=1 installs nothing, lists what is missing, and fails if anything is.
 # What is there is found by looking for the thing itself, not for a package: a machine that has it
 # all is left alone, whatever its distribution.
@@ -51,9 +51,36 @@ need_model() {
 }
 
 need_check() {
-    need_build
+    need_bench
     need gcc has_command gcc
     need libcmocka-dev has_library cmocka
+}
+
+has_cxx_header() { printf '#include <%s>\n' "$1" | "${CXX:-g++}" -E -o /dev/null -xc++ - 2>/dev/null; }
+
+has_chart() {
+    for file in /usr/share/javascript/chart.js/*.min.js /usr/share/nodejs/chart.js/dist/chart*.js; do
+        [ ! -e "$file" ] || return 0
+    done
+    return 1
+}
+
+need_bench() {
+    need_build
+    need "${CXX:-g++}" has_command "${CXX:-g++}"
+    need libbenchmark-dev has_cxx_header benchmark/benchmark.h
+    need libjs-chart.js has_chart
+}
+
+has_shared() { ldconfig -p 2>/dev/null | grep -q "$1" || /sbin/ldconfig -p 2>/dev/null | grep -q "$1"; }
+has_venv() { python3 -c 'import venv, ensurepip' 2>/dev/null; }
+
+need_rivals() {
+    need_bench
+    need libopenblas0-pthread has_shared libopenblas.so.0
+    need libblis4-pthread has_shared libblis.so.4
+    need python3 has_command python3
+    need python3-venv has_venv
 }
 
 need_lint() {
@@ -124,12 +151,14 @@ for purpose in "$@"; do
     build) need_build ;;
     model) need_model ;;
     demo) need_build && need_model ;;
+    bench) need_bench ;;
+    rivals) need_rivals ;;
     check) need_check ;;
     lint) need_lint ;;
     ci) need_lint && need libclang-rt-dev has_clang_runtime ;;
     arm) need_arm ;;
     *)
-        say "unknown purpose '$purpose'; known are: build model demo check lint ci arm"
+        say "unknown purpose '$purpose'; known are: build model demo bench rivals check lint ci arm"
         exit 2
         ;;
     esac

@@ -1,5 +1,6 @@
 #include "kernels/cpu/rows.h"
 
+#include "kernels/cpu/fault.h"
 #include "kernels/features.h"
 #include "kernels/ref/ref.h"
 
@@ -223,5 +224,10 @@ static const pw_kernel rows[] = {
 
 pw_catalogue pw_cpu_catalogue(void)
 {
-    return (pw_catalogue){rows, sizeof rows / sizeof *rows};
+    const pw_catalogue all = {rows, sizeof rows / sizeof *rows};
+#ifdef PW_FAULT
+    return pw_cpu_fault(&all);
+#else
+    return all;
+#endif
 }

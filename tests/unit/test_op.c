@@ -225,7 +225,7 @@ static void test_cost(void **state)
                   .dst = {.n = {64, 7, 1}, .dtype = PW_F32}};
     assert_true(pw_op_bytes(&call) == 2.0 * 4 * 64 * 7 + 4 * 7);
 
-    /* Three rows from position 10, a window of 12: 11, 12 and 12 keys. */
+    /* Three rows from position 10, a window of 12: 11, 12 and 12 keys, 13 of them different. */
     const pw_sequence sequence = {.count = 3, .pos = 10};
     const pw_batch batch = {&sequence, 1};
     call = (pw_call){
@@ -235,7 +235,7 @@ static void test_cost(void **state)
         .params = {.heads = 4, .kv_heads = 2, .head_dim = 8, .window = 12, .kv = &pw_kv_plain_bf16},
         .batch = &batch};
     assert_true(pw_op_flops(&call) == 4.0 * 35 * 32);
-    assert_true(pw_op_bytes(&call) == 2.0 * 4 * 8 * 4 * 3 + 35.0 * 2 * 2 * 8 * 2);
+    assert_true(pw_op_bytes(&call) == 2.0 * 4 * 8 * 4 * 3 + 13.0 * 2 * 2 * 8 * 2);
     call.batch = NULL;
     call.params.window = 0;
     assert_true(pw_op_flops(&call) == 4.0 * 6 * 32);

@@ -1,0 +1,285 @@
+#include "bench/gate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/base/load.h"
+#include "pw/clock.h"
+#include "pw/num.h"
+#include "pw/status.h"
+#include "runtime/text/json.h"
+
+enum { FIRST_ROUNDS = 7, SECOND_ROUNDS = 24, TRIES = 3 };
+static const double turn_seconds = 0.06; /* of a side in a round */
+static const double answer_seconds = 120.0;
+
+typedef struct gate {
+    const gate_options *options;
+    peer *base, *self, *rivals; /* rivals: this program beside them, NULL: not looked at */
+    json_t *refs;
+    json_t *found; /* array of what is not fine */
+    int64_t end_ns;
+    size_t judged, slower, wrong, below, busy, skipped;
+} gate;
+
+static bool stopped(const gate *g)
+{
+    return g->options->stop != NULL && *g->options->stop != 0;
+}
+
+/* ---- Measuring ------------------------------------------------------------------------------- */
+
+/* One side's figure of a round. False where it answered an error. */
+static bool ask(peer *p, const char *name, double seconds, json_t **out, gate_case *c)
+{
+    char line[256];
+    pewter_error err;
+    snprintf(line, sizeof line, "%s %.3f", name, seconds);
+    if (peer_ask(p, line, answer_seconds, out, &err) == PEWTER_OK) return true;
+    snprintf(c->error, sizeof c->error, "%.250s", err.message);
+    return false;
+}
+
+/* Seconds a turn, or 1 / share. */
+static double figure(const json_t *answer, bool memory_bound)
+{
+    const double share = json_number_value(json_object_get(answer, "share"));
+    if (memory_bound) return share > 0.0 ? 1.0 / share : 0.0;
+    return json_number_value(json_object_get(answer, "seconds"));
+}
+
+/* Base and self in turns; who is first changes with every round. */
+static void measure(gate *g, gate_case *c, size_t rounds)
+{
+    const int32_t pids[] = {peer_pid(g->base), peer_pid(g->self),
+                            g->rivals != NULL ? peer_pid(g->rivals) : peer_pid(g->self)};
+    const int32_t n_pids = g->rivals != NULL ? 3 : 2;
+    c->n = 0;
+    c->error[0] = 0;
+    load_mark begin = {.known = false};
+    for (size_t i = 0; i <= rounds && i < GATE_MOST_ROUNDS && !stopped(g); i++) {
+        /* The first round makes both sides ready, and does not count. */
+        if (i == 1) begin = load_now("/", pids, n_pids);
+        json_t *answers[2] = {NULL, NULL}; /* base, self */
+        bool good = true;
+        for (int side = 0; side < 2 && good; side++) {
+            const bool self = ((size_t)side + i) % 2 == 0;
+            good = ask(self ? g->self : g->base, c->name, turn_seconds, &answers[self ? 1 : 0], c);
+        }
+        const json_t *error = json_object_get(answers[1], "error");
+        if (error != NULL)
+            c->wrong = json_is_true(json_object_get(answers[1], "wrong"));
+        else
+            error = json_object_get(answers[0], "error");
+        if (good && error != NULL)
+            snprintf(c->error, sizeof c->error, "%.250s", json_string_value(error));
+        good = good && error == NULL;
+        if (good && i > 0) {
+            c->memory_bound = json_is_true(json_object_get(answers[0], "memory_bound"));
+            c->base[c->n] = figure(answers[0], c->memory_bound);
+            c->self[c->n] = figure(answers[1], c->memory_bound);
+            c->shares[c->n++] = json_number_value(json_object_get(answers[1], "share"));
+        }
+        json_decref(answers[0]);
+        json_decref(answers[1]);
+        if (!good) return;
+    }
+    const load_mark end = load_now("/", pids, n_pids);
+    const load_share share = load_between(&begin, &end);
+    c->others = share.others;
+    c->stolen = share.stolen;
+    c->busy = 100.0 * (fmax(share.others, 0.0) + fmax(share.stolen, 0.0)) > LOAD_LIMIT_PERCENT;
+}
+
+/* ---- Judging --------------------------------------------------------------------------------- */
+
+static void tell(gate *g, const gate_case *c, const char *what, const char *words, double ratio,
+                 double p)
+{
+    json_array_append_new(g->found, json_pack("{s:s, s:s, s:s, s:f, s:f}", "case", c->name, "what",
+                                              what, "words", words, "ratio", ratio, "p", p));
+    if (!g->options->json) printf("%-7s %s: %s\n", what, c->name, words);
+    fflush(stdout);
+}
+
+/* A case is looked at again before it is called slower, and when the machine was busy. */
+static void judge(gate *g, gate_case *c)
+{
+    char words[320];
+    measure(g, c, FIRST_ROUNDS);
+    gate_verdict v = gate_judge(c, true);
+    for (int i = 0;
+         i < TRIES && c->error[0] == 0 && !stopped(g) && (c->busy || (i == 0 && v.slower)); i++) {
+        measure(g, c, SECOND_ROUNDS);
+        v = gate_judge(c, false);
+    }
+    if (stopped(g)) return;
+    if (c->error[0] != 0) {
+        if (c->wrong)
+            g->wrong++;
+        else
+            g->skipped++;
+        tell(g, c, c->wrong ? "wrong" : "failed", c->error, 0.0, 1.0);
+        return;
+    }
+    if (c->busy) {
+        g->busy++;
+        snprintf(words, sizeof words,
+                 "not judged: others took %.1f %% of the CPUs, the host %.1f %%", 100.0 * c->others,
+                 100.0 * c->stolen);
+        tell(g, c, "busy", words, v.ratio, v.p);
+        return;
+    }
+    g->judged++;
+    if (!v.slower || c->n < SECOND_ROUNDS) return;
+    g->slower++;
+    snprintf(words, sizeof words, "%.1f %% slower%s (p %.1g, %zu rounds)", 100.0 * (v.ratio - 1.0),
+             c->memory_bound ? " as a share of the bandwidth" : "", v.p, c->n);
+    tell(g, c, "slower", words, v.ratio, v.p);
+}
+
+/* What was agreed: the share of the rounds that were measured, ratios beside the rivals. A share that
+ * is too low is measured once more. */
+static void compare_agreed(gate *g, gate_case *c)
+{
+    const json_t *agreed = gate_agreed(g->refs, c->name);
+    if (agreed == NULL || c->error[0] != 0 || c->busy || stopped(g)) return;
+    char words[320];
+    for (int i = 0; i < 2; i++) {
+        json_t *beside = NULL;
+        if (g->rivals != NULL && json_object_get(agreed, "vs") != NULL &&
+            !ask(g->rivals, c->name, 5.0 * turn_seconds, &beside, c))
+            return;
+        gate_below(agreed, stats_of(c->shares, c->n).median, json_object_get(beside, "vs"), words,
+                   sizeof words);
+        json_decref(beside);
+        if (words[0] == 0) return;
+        if (i == 0) measure(g, c, SECOND_ROUNDS);
+        if (c->busy || c->error[0] != 0) return;
+    }
+    g->below++;
+    tell(g, c, "below", words, 0.0, 1.0);
+}
+
+/* ---- The whole ------------------------------------------------------------------------------- */
+
+static bool has(const json_t *names, const char *name)
+{
+    size_t i;
+    json_t *value;
+    json_array_foreach(names, i, value)
+    {
+        if (strcmp(json_string_value(value), name) == 0) return true;
+    }
+    return false;
+}
+
+static void walk(gate *g)
+{
+    const json_t *ours = json_object_get(peer_hello(g->self), "cases");
+    const json_t *theirs = json_object_get(peer_hello(g->base), "cases");
+    size_t i;
+    json_t *value;
+    json_array_foreach(ours, i, value)
+    {
+        gate_case c = {.name = json_string_value(value)};
+        if (stopped(g)) return;
+        if (g->options->filter != NULL && strstr(c.name, g->options->filter) == NULL) continue;
+        if (!has(theirs, c.name)) {
+            tell(g, &c, "new", "the base has no such case", 1.0, 1.0);
+            continue;
+        }
+        if (pw_now_ns() > g->end_ns) {
+            g->skipped++;
+            tell(g, &c, "failed", "no time was left: give more --seconds", 1.0, 1.0);
+            continue;
+        }
+        if (isatty(STDERR_FILENO))
+            fprintf(stderr, "\r\033[K%zu of %zu %s", i + 1, json_array_size(ours), c.name);
+        judge(g, &c);
+        compare_agreed(g, &c);
+    }
+    if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K");
+}
+
+static int verdict(const gate *g)
+{
+    const char *word = "passed";
+    int code = GATE_FINE;
+    if (g->busy > 0) {
+        word = "not judged: the machine is busy";
+        code = GATE_BUSY;
+    }
+    if (g->slower + g->wrong + g->below + g->skipped > 0 || (g->judged == 0 && code == GATE_FINE)) {
+        word = "failed";
+        code = GATE_FAILED;
+    }
+    if (stopped(g)) {
+        word = "interrupted";
+        code = GATE_INTERRUPTED;
+    }
+    const char *base = json_string_value(json_object_get(peer_hello(g->base), "version"));
+    const char *self = json_string_value(json_object_get(peer_hello(g->self), "version"));
+    if (g->options->json) {
+        json_t *all = json_pack("{s:s, s:s, s:s, s:I, s:O}", "verdict", word, "base",
+                                base != NULL ? base : "?", "self", self != NULL ? self : "?",
+                                "judged", (json_int_t)g->judged, "found", g->found);
+        json_dumpf(all, stdout, JSON_INDENT(2));
+        printf("\n");
+        json_decref(all);
+        return code;
+    }
+    printf("gate: %s against %s: %s: %zu judged, %zu slower, %zu wrong, %zu below what was agreed, "
+           "%zu not measured, %zu on a busy machine\n",
+           self != NULL ? self : "?", base != NULL ? base : "?", word, g->judged, g->slower,
+           g->wrong, g->below, g->skipped, g->busy);
+    return code;
+}
+
+static pewter_status start(const char *program, const char *rivals, peer **out, pewter_error *err)
+{
+    char name[4096], folder[4096];
+    char serve[] = "--serve", none[] = "--no-rivals", from[] = "--rivals";
+    snprintf(name, sizeof name, "%s", program);
+    snprintf(folder, sizeof folder, "%s", rivals != NULL ? rivals : "");
+    char *const alone[] = {name, serve, none, NULL};
+    char *const beside[] = {name, serve, from, folder, NULL};
+    return peer_open(rivals != NULL ? beside : alone, NULL, answer_seconds, out, err);
+}
+
+static pewter_status open_all(gate *g, pewter_error *err)
+{
+    const gate_options *o = g->options;
+    if (o->refs != NULL) {
+        json_error_t where;
+        g->refs = json_load_file(o->refs, JSON_REJECT_DUPLICATES, &where);
+        if (g->refs == NULL) return pw_fail(err, PEWTER_E_FORMAT, "%s: %s", o->refs, where.text);
+    }
+    PW_TRY(start(o->base, NULL, &g->base, err));
+    PW_TRY(start(o->self, NULL, &g->self, err));
+    if (o->rivals != NULL && g->refs != NULL) PW_TRY(start(o->self, o->rivals, &g->rivals, err));
+    g->found = json_array();
+    return g->found != NULL ? PEWTER_OK : pw_fail(err, PEWTER_E_MEMORY, "no memory");
+}
+
+int gate_run(const gate_options *o)
+{
+    gate g = {.options = o, .end_ns = pw_now_ns() + (int64_t)(o->seconds * 1e9)};
+    pewter_error err;
+    int code = 2;
+    if (open_all(&g, &err) == PEWTER_OK) {
+        walk(&g);
+        code = verdict(&g);
+    } else {
+        fprintf(stderr, "pewter-bench: %s\n", err.message);
+    }
+    peer_close(g.base);
+    peer_close(g.self);
+    peer_close(g.rivals);
+    json_decref(g.refs);
+    json_decref(g.found);
+    return code;
+}

@@ -1,0 +1,51 @@
+/* Verdicts of the gate: no clock, no process, so that they can be tested. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/gate.h"
+
+/* A change below these is not told from noise, and not worth a failure. Memory of a shared machine
+ * changes its speed between probe and run. */
+static const double least_change = 1.025, least_memory_change = 1.06;
+static const double certain = 0.001, suspicious = 0.05;
+
+gate_verdict gate_judge(const gate_case *c, bool suspicion)
+{
+    double base[GATE_MOST_ROUNDS], self[GATE_MOST_ROUNDS];
+    memcpy(base, c->base, c->n * sizeof *base);
+    memcpy(self, c->self, c->n * sizeof *self);
+    gate_verdict v = {.p = stats_larger(self, c->n, base, c->n), .ratio = 1.0};
+    const stats ours = stats_of(self, c->n), theirs = stats_of(base, c->n);
+    if (theirs.median > 0.0) v.ratio = ours.median / theirs.median;
+    const double change = c->memory_bound ? least_memory_change : least_change;
+    v.slower = v.ratio > (suspicion ? 1.0 + (change - 1.0) / 2.0 : change) &&
+               v.p < (suspicion ? suspicious : certain);
+    return v;
+}
+
+const json_t *gate_agreed(const json_t *refs, const char *name)
+{
+    return json_object_get(json_object_get(refs, "cases"), name);
+}
+
+void gate_below(const json_t *agreed, double share, const json_t *vs, char *text, size_t cap)
+{
+    text[0] = 0;
+    const json_t *least = json_object_get(agreed, "share");
+    if (least != NULL && share < json_number_value(least)) {
+        snprintf(text, cap, "%.1f %% of the limit, %.1f %% agreed", 100.0 * share,
+                 100.0 * json_number_value(least));
+        return;
+    }
+    const char *rival;
+    json_t *ratio;
+    json_object_foreach(json_object_get(agreed, "vs"), rival, ratio)
+    {
+        const json_t *now = json_object_get(vs, rival);
+        if (now == NULL || json_number_value(now) >= json_number_value(ratio)) continue;
+        snprintf(text, cap, "%.2f times %s, %.2f agreed", json_number_value(now), rival,
+                 json_number_value(ratio));
+        return;
+    }
+}

@@ -1,0 +1,417 @@
+/* pewter-bench: kernels beside the machine's limits and their rivals. */
+#include <math.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/base/card.h"
+#include "bench/base/load.h"
+#include "bench/base/store.h"
+#include "bench/gate.h"
+#include "bench/measure.h"
+#include "bench/options.h"
+#include "bench/serve.h"
+#include "bench/shim.h"
+#include "bench/small.h"
+#include "runtime/text/json.h"
+
+/* What a benchmark that did not run because of Ctrl-C is skipped for. */
+static const char interrupted_text[] = "interrupted";
+static atomic_int interrupted;
+static volatile sig_atomic_t gate_stop;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    gate_stop = 1;
+    /* The second one ends the program. */
+    if (atomic_exchange(&interrupted, 1) != 0) _exit(130);
+}
+
+/* ---- One benchmark --------------------------------------------------------------------------- */
+
+static void report(bench_run *run, const measure_subject *subject, const measure_result *m)
+{
+    if (m->operations > 0.0) {
+        bench_counter(run, "GOP/s", m->operations / m->seconds * 1e-9);
+        bench_counter(run, "intensity", m->operations / m->bytes);
+        bench_counter(run, "limit_GOP/s", m->limit_rate * 1e-9);
+    }
+    bench_counter(run, "GB/s", m->bytes / m->seconds * 1e-9);
+    bench_counter(run, "limit_GB/s", m->limit_bytes * 1e-9);
+    bench_counter(run, "cached", m->cached ? 1.0 : 0.0);
+    if (m->share.n > 0 && m->share.median > 0.0) {
+        bench_counter(run, "share", m->share.median);
+        bench_counter(run, "share_low", m->share.low);
+        bench_counter(run, "share_high", m->share.high);
+        if (m->share.median > 1.05) bench_counter(run, "unreliable", 1.0);
+    }
+    if (m->reference > 0.0) bench_counter(run, "vs_reference", m->reference);
+    for (size_t i = 0; i < subject->room->n_rivals; i++) {
+        if (m->ratio[i].n == 0) continue;
+        char name[64];
+        snprintf(name, sizeof name, "vs_%s", subject->room->rivals[i]->name);
+        bench_counter(run, name, m->ratio[i].median);
+        snprintf(name, sizeof name, "vs_%s_low", subject->room->rivals[i]->name);
+        bench_counter(run, name, m->ratio[i].low);
+        snprintf(name, sizeof name, "vs_%s_high", subject->room->rivals[i]->name);
+        bench_counter(run, name, m->ratio[i].high);
+    }
+}
+
+static int wrong_results;
+
+static void benchmark(bench_run *run, void *context)
+{
+    static measure_run state; /* too large for the stack */
+    const measure_subject *subject = context;
+    pewter_error err;
+    if (atomic_load(&interrupted) != 0) {
+        bench_skip(run, interrupted_text);
+        return;
+    }
+    const pewter_status status = measure_prepare(subject, &err);
+    if (status != PEWTER_OK) {
+        if (status == PEWTER_E_FORMAT) wrong_results++;
+        bench_skip(run, err.message);
+        return;
+    }
+    measure_begin(subject, &state);
+    while (bench_next(run)) {
+        double seconds;
+        if (atomic_load(&interrupted) != 0) {
+            bench_skip(run, interrupted_text);
+            return;
+        }
+        if (measure_turn(&state, &seconds, &err) != PEWTER_OK) {
+            bench_skip(run, err.message);
+            return;
+        }
+        bench_seconds(run, seconds);
+    }
+    measure_result result;
+    measure_end(&state, &result);
+    report(run, subject, &result);
+}
+
+/* ---- Showing --------------------------------------------------------------------------------- */
+
+static const measure_room *shown_room;
+
+/* A figure in a column of 8 and a blank; a dash where there is none. */
+static void cell(double value, int decimals, const char *unit)
+{
+    char text[32] = "-";
+    if (!isnan(value)) snprintf(text, sizeof text, "%.*f%s", decimals, value, unit);
+    printf(" %8s", text);
+}
+
+static void show_head(const measure_room *room)
+{
+    printf("%-58s %11s %8s %8s %8s %8s", "kernel/shape/threads", "time us", "GOP/s", "GB/s",
+           "share", "x plain");
+    for (size_t i = 0; i < room->n_rivals; i++) printf(" %9s%-8s", "x ", room->rivals[i]->name);
+    printf("\n");
+}
+
+static void show(const bench_line *line)
+{
+    if (line->error != NULL) {
+        printf("%-58s %s\n", line->name, line->error);
+        fflush(stdout);
+        return;
+    }
+    printf("%-58s %11.2f", line->name, line->seconds * 1e6);
+    cell(line->counter(line, "GOP/s"), 1, "");
+    cell(line->counter(line, "GB/s"), 2, "");
+    const double share = line->counter(line, "share");
+    cell(100.0 * share, 1, "%");
+    cell(line->counter(line, "vs_reference"), 1, "");
+    for (size_t i = 0; i < shown_room->n_rivals; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "vs_%s", shown_room->rivals[i]->name);
+        const double ratio = line->counter(line, name);
+        snprintf(name, sizeof name, "vs_%s_low", shown_room->rivals[i]->name);
+        const double low = line->counter(line, name);
+        snprintf(name, sizeof name, "vs_%s_high", shown_room->rivals[i]->name);
+        if (isnan(ratio))
+            printf(" %17s", "-");
+        else
+            printf(" %5.2f [%4.2f-%4.2f]", ratio, low, line->counter(line, name));
+    }
+    if (share > 1.05) printf(" unreliable");
+    if (line->counter(line, "cached") > 0.0) printf(" cached");
+    printf("\n");
+    fflush(stdout);
+}
+
+/* ---- The whole run --------------------------------------------------------------------------- */
+
+static void add_facts(const measure_room *room)
+{
+    json_t *card = card_json("/"), *limits = peak_table_json(room->table);
+    const struct {
+        const char *key;
+        const json_t *value;
+    } facts[] = {{"card", card}, {"limits", limits}};
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+        char *text;
+        size_t bytes;
+        if (facts[i].value == NULL || pw_json_dump(facts[i].value, 0, &text, &bytes, NULL) != 0)
+            continue;
+        bench_fact(facts[i].key, text);
+        pw_json_text_free(text);
+    }
+    const char *commit = json_string_value(json_object_get(card, "commit"));
+    if (commit != NULL) bench_fact("commit", commit);
+    for (size_t i = 0; i < room->n_rivals; i++)
+        bench_fact(room->rivals[i]->name, room->rivals[i]->version);
+    json_decref(card);
+    json_decref(limits);
+}
+
+/* Registers what is wanted: the standard cases, or all of them once a filter or --full chooses. */
+static measure_subject *add_all(const bench_options_set *o, const bench_devices *devices,
+                                measure_room *room, bool all, bench_case **cases, size_t *count)
+{
+    *count = 0;
+    *cases = cases_of(&devices->all[devices->n - 1], count);
+    measure_subject *subjects = calloc(*count * devices->n + 1, sizeof *subjects);
+    if (*cases == NULL || subjects == NULL) return NULL;
+    size_t used = 0;
+    for (size_t d = devices->n; d-- > 0;) {
+        const bool last = d + 1 == devices->n;
+        for (size_t i = 0; i < *count; i++) {
+            const bench_case *c = &(*cases)[i];
+            if (!all && (!c->standard || (!last && o->n_threads == 0))) continue;
+            measure_subject *s = &subjects[used++];
+            *s = (measure_subject){.room = room, .what = c, .on = &devices->all[d]};
+            char name[160];
+            snprintf(name, sizeof name, "%s/threads:%d", c->name, s->on->threads);
+            bench_add(name, benchmark, s);
+        }
+    }
+    *count = used;
+    return subjects;
+}
+
+/* Some 0.35 s to make a case ready, 0.3 s for itself, as much for each rival that computes it. */
+static void estimate(size_t count, const measure_room *room)
+{
+    const double each = 0.65 + 0.15 * (double)room->n_rivals;
+    fprintf(stderr, "%zu benchmarks, about %.0f min %02.0f s\n", count,
+            floor((double)count * each / 60.0), fmod((double)count * each, 60.0));
+}
+
+static int finish(const measure_room *room, const load_mark *begin, const char *path)
+{
+    const load_mark end = load_now("/", NULL, 0);
+    const load_share share = load_between(begin, &end);
+    if (share.others >= 0.0)
+        fprintf(stderr, "other processes took %.1f %% of the CPU time, the host %.1f %%%s\n",
+                100.0 * share.others, 100.0 * share.stolen,
+                100.0 * (share.others + share.stolen) > LOAD_LIMIT_PERCENT ? ": a busy machine"
+                                                                           : "");
+    for (const char *const *line = rival_missing(); room->n_rivals > 0 && *line != NULL; line++)
+        fprintf(stderr, "not compared: %s\n", *line);
+    if (path != NULL) fprintf(stderr, "kept in %s\n", path);
+    if (wrong_results > 0) {
+        fprintf(stderr, "pewter-bench: %d wrong results: no figure of this build counts\n",
+                wrong_results);
+        return 1;
+    }
+    return atomic_load(&interrupted) != 0 ? 130 : 0;
+}
+
+static int run_all(const bench_options_set *o, const bench_devices *devices, measure_room *room,
+                   const char *kept, bool all)
+{
+    bench_case *cases;
+    size_t count;
+    measure_subject *subjects = add_all(o, devices, room, all, &cases, &count);
+    int code = 1;
+    if (subjects == NULL) {
+        fprintf(stderr, "pewter-bench: no memory for the list of benchmarks\n");
+    } else if (bench_matching() == 0) {
+        fprintf(stderr,
+                "pewter-bench: the filter matches none of %zu benchmarks; "
+                "--benchmark_list_tests shows them\n",
+                count);
+    } else {
+        estimate(bench_matching(), room);
+        add_facts(room);
+        shown_room = room;
+        const load_mark begin = load_now("/", NULL, 0);
+        if (isatty(STDOUT_FILENO) || kept != NULL) show_head(room);
+        (void)bench_go(show, interrupted_text);
+        code = finish(room, &begin, kept);
+    }
+    measure_drop(room);
+    free(subjects);
+    free(cases);
+    return code;
+}
+
+/* Google Benchmark's options apart from ours, with defaults added: a result file in the folder that
+ * reports are made of, and a time for each case that lets the standard set end in minutes. */
+typedef struct split {
+    int argc, n_own;
+    char *argv[256], *own[64];
+    bool filter, list;
+    char out[4200], time[48];
+    const char *kept;
+} split;
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+static bool split_options(int argc, char **argv, split *s)
+{
+    bool out = false, time = false;
+    s->argv[s->argc++] = s->own[s->n_own++] = argv[0];
+    for (int i = 1; i < argc; i++) {
+        const bool theirs = begins(argv[i], "--benchmark_") || strcmp(argv[i], "--help-all") == 0 ||
+                            begins(argv[i], "--v=");
+        if (s->argc > 250 || s->n_own > 60) return false;
+        if (theirs)
+            s->argv[s->argc++] = argv[i];
+        else
+            s->own[s->n_own++] = argv[i];
+        out = out || begins(argv[i], "--benchmark_out=");
+        time = time || begins(argv[i], "--benchmark_min_time");
+        s->filter = s->filter || begins(argv[i], "--benchmark_filter");
+        s->list = s->list || begins(argv[i], "--benchmark_list_tests");
+    }
+    if (!time) {
+        snprintf(s->time, sizeof s->time, "--benchmark_min_time=0.15");
+        s->argv[s->argc++] = s->time;
+    }
+    if (out) s->kept = "";
+    return true;
+}
+
+/* Where results are kept, unless the user said a place or wants none. */
+static void choose_file(split *s, const bench_options_set *o)
+{
+    static char path[4096];
+    pewter_error err;
+    if (s->kept != NULL || s->list || o->no_save) {
+        s->kept = NULL;
+        return;
+    }
+    json_t *card = card_json("/");
+    const char *commit = json_string_value(json_object_get(card, "commit"));
+    if (store_new("kernels", "json", commit != NULL ? commit : "unknown", path, sizeof path,
+                  &err) == PEWTER_OK) {
+        snprintf(s->out, sizeof s->out, "--benchmark_out=%s", path);
+        s->argv[s->argc++] = s->out;
+        s->kept = path;
+    } else {
+        fprintf(stderr, "pewter-bench: results are not kept: %s\n", err.message);
+    }
+    json_decref(card);
+}
+
+static bool show_progress(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    (void)context;
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[Kmeasuring the limits of this machine: %s %llu of %llu", what,
+                (unsigned long long)done, (unsigned long long)total);
+    if (isatty(STDERR_FILENO) && done >= total) fprintf(stderr, "\r\033[K");
+    return atomic_load(&interrupted) == 0;
+}
+
+static int print_limits(const peak_table *table, bool json)
+{
+    if (!json) {
+        peak_table_print(table, stdout);
+        return 0;
+    }
+    json_t *all = peak_table_json(table);
+    const int failed = all == NULL || json_dumpf(all, stdout, JSON_INDENT(2)) != 0;
+    printf("\n");
+    json_decref(all);
+    return failed;
+}
+
+static int with_devices(split *s, const bench_options_set *o, const bench_devices *devices,
+                        measure_room *room)
+{
+    static peak_table table;
+    const bench_device *whole = &devices->all[devices->n - 1];
+    pewter_error err;
+    pewter_status status = peak_open(whole->cpus, whole->threads, &room->peak, &err);
+    if (status == PEWTER_OK)
+        status = peak_table_get(room->peak, NULL, o->again, show_progress, NULL, &table, &err);
+    if (status != PEWTER_OK) {
+        fprintf(stderr, "pewter-bench: %s\n", err.message);
+        return status == PEWTER_E_CANCELLED ? 130 : 1;
+    }
+    room->table = &table;
+    room->cache_bytes = peak_cache_bytes(room->peak);
+    if (room->cache_bytes == 0) room->cache_bytes = (size_t)32 << 20;
+    if (o->limits) return print_limits(&table, o->json);
+    if (!o->no_rivals)
+        room->n_rivals =
+            rival_find(o->rivals, whole->cpus, whole->threads, room->rivals, MEASURE_MOST_RIVALS);
+    if (o->serve) return serve(room, whole);
+    choose_file(s, o);
+    bench_options(&s->argc, s->argv);
+    for (size_t i = 0; i < devices->n; i++)
+        if (s->filter || o->full || i + 1 == devices->n) small_add(&devices->all[i]);
+    return run_all(o, devices, room, s->kept, s->filter || o->full);
+}
+
+static int gate(const bench_options_set *o, const char *self)
+{
+    const gate_options options = {.self = self,
+                                  .base = o->gate,
+                                  .refs = o->refs,
+                                  .rivals = o->no_rivals ? NULL : o->rivals,
+                                  .filter = o->only,
+                                  .seconds = o->seconds,
+                                  .json = o->json,
+                                  .stop = &gate_stop};
+    return gate_run(&options);
+}
+
+int main(int argc, char **argv)
+{
+    static split s;
+    bench_options_set o;
+    if (!split_options(argc, argv, &s)) {
+        fprintf(stderr, "pewter-bench: too many options\n");
+        return 2;
+    }
+    const int code = options_read(s.n_own, s.own, &o);
+    if (code != 0) return code == 1 ? 0 : code;
+    if (o.class) {
+        char class[64];
+        card_class(class, sizeof class);
+        printf("%s\n", class);
+        return 0;
+    }
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (o.gate != NULL) return gate(&o, argv[0]);
+
+    bench_devices devices = {.n = 0};
+    measure_room room = {.n_rivals = 0};
+    pewter_error err;
+    int result = 1;
+    if (devices_open(o.threads, o.n_threads, &devices, &err) == PEWTER_OK)
+        result = with_devices(&s, &o, &devices, &room);
+    else
+        fprintf(stderr, "pewter-bench: %s\n", err.message);
+    measure_drop(&room);
+    peak_close(room.peak);
+    devices_close(&devices);
+    return result;
+}

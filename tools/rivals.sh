@@ -1,0 +1,119 @@
+#!/bin/bash
+# Sets up, in build/rivals, the programs that the bench compares with; nothing here needs them.
+#   tools/rivals.sh          sets up what is not there yet, one line a part
+#   tools/rivals.sh --list   what is there, with versions
+# Parts: openblas and blis (Debian's), onednn, llama.cpp with ggml and llama-bench (compiled from the
+# sources in PyPI's llama-cpp-python, for this machine: minutes), openvino (PyPI).
+# NO_INSTALL=1 installs no packages of the system. A part that fails is named, and the others go on.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+umask 022
+root=$PWD/build/rivals
+python=$root/venv/bin/python
+jobs=$(nproc)
+
+llama_python=0.3.36
+onednn=2023.2.0
+openvino=2026.4.1
+genai=2026.4.1.0
+
+say() { printf 'rivals: %s\n' "$*"; }
+
+# Runs a command with its output in a log; on a terminal the log's last line is shown meanwhile.
+logged() { # logged LOG COMMAND...
+    local log=$1 child
+    shift
+    "$@" >"$log" 2>&1 </dev/null &
+    child=$!
+    if [ -t 1 ]; then
+        while kill -0 "$child" 2>/dev/null; do
+            printf '\r\033[K%.*s' "$(($(tput cols 2>/dev/null || echo 80) - 1))" \
+                "$(tail -c 400 "$log" | tr '\r\t' '\n ' | tail -n 1)"
+            sleep 1
+        done
+        printf '\r\033[K'
+    fi
+    wait "$child"
+}
+
+# One part: skipped where its mark has its version; its mark is written last, so that a part that was
+# interrupted is made again.
+part() { # part NAME VERSION FUNCTION
+    local name=$1 version=$2 began=$SECONDS
+    if [ "$(cat "$root/$name.done" 2>/dev/null)" = "$version" ]; then
+        say "$name $version: there"
+        return 0
+    fi
+    rm -f "$root/$name.done"
+    say "$name $version: being set up, log in build/rivals/$name.log"
+    if logged "$root/$name.log" "$3"; then
+        echo "$version" >"$root/$name.done"
+        say "$name $version: ready ($((SECONDS - began)) s)"
+    else
+        tail -n 5 "$root/$name.log" | sed 's/^/    /'
+        say "$name $version: FAILED"
+        failed="$failed $name"
+    fi
+}
+
+pip() { "$python" -m pip --disable-pip-version-check "$@"; }
+
+make_venv() {
+    if [ ! -x "$python" ] || ! "$python" -m pip --version; then
+        rm -rf "$root/venv" && python3 -m venv "$root/venv" || return 1
+    fi
+    pip install --quiet cmake==3.31.6 ninja==1.11.1.4
+}
+
+make_onednn() { pip install --no-deps "onednn-cpu-gomp==$onednn"; }
+
+# The sources come out of the Python package; what is compiled is their C libraries and tools.
+make_llama() {
+    local work=$root/llama
+    rm -rf "$work" && mkdir -p "$work" || return 1
+    pip download --no-deps --no-binary :all: --dest "$work" \
+        "llama-cpp-python==$llama_python" || return 1
+    tar -xzf "$work"/llama_cpp_python-*.tar.gz -C "$work" --strip-components=1 || return 1
+    "$root/venv/bin/cmake" -S "$work/vendor/llama.cpp" -B "$work/build" -G Ninja \
+        -DCMAKE_MAKE_PROGRAM="$root/venv/bin/ninja" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON \
+        -DBUILD_SHARED_LIBS=ON -DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF \
+        -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TOOLS=ON || return 1
+    "$root/venv/bin/cmake" --build "$work/build" -j "$jobs" --target llama-bench || return 1
+    mkdir -p "$root/bin" "$root/lib" || return 1
+    cp -a "$work"/build/bin/*.so* "$root/lib/" || return 1
+    cp "$work/build/bin/llama-bench" "$root/bin/" || return 1
+    ${CC:-gcc} -std=c17 -D_GNU_SOURCE -O2 -Wall -I. -Iinclude -I"$work/vendor/llama.cpp/include" \
+        -I"$work/vendor/llama.cpp/ggml/include" bench/rivals/llama_peer.c -o "$root/bin/llama.cpp-peer" \
+        -L"$root/lib" -lllama -lggml -lggml-base -ljansson -Wl,-rpath,"$root/lib" || return 1
+    echo "llama-cpp-python $llama_python" >"$root/lib/ggml.version"
+}
+
+make_openvino() {
+    pip install "openvino==$openvino" "openvino-genai==$genai" "openvino-tokenizers==$genai" \
+        gguf numpy || return 1
+    mkdir -p "$root/bin"
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$python" "$PWD/bench/rivals/openvino_peer.py" \
+        >"$root/bin/openvino-peer" && chmod +x "$root/bin/openvino-peer"
+}
+
+list() {
+    local mark name
+    for mark in "$root"/*.done; do
+        [ -e "$mark" ] || { say "none; run make rivals" && return 1; }
+        name=${mark##*/}
+        printf '%-12s %s\n' "${name%.done}" "$(cat "$mark")"
+    done
+}
+
+if [ "${1:-}" = --list ]; then
+    list
+    exit
+fi
+mkdir -p "$root" || exit 1
+failed=
+if tools/setup.sh rivals; then say "openblas, blis: Debian's"; else failed=' openblas blis'; fi
+part venv 1 make_venv
+part onednn "$onednn" make_onednn
+part llama.cpp "$llama_python" make_llama
+part openvino "$openvino" make_openvino
+[ -z "$failed" ] || { say "not set up:$failed" && exit 1; }
