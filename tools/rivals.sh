@@ -82,7 +82,7 @@ make_llama() {
     mkdir -p "$root/bin" "$root/lib" || return 1
     cp -a "$work"/build/bin/*.so* "$root/lib/" || return 1
     cp "$work/build/bin/llama-bench" "$root/bin/" || return 1
-    ${CC:-gcc} -std=c17 -D_GNU_SOURCE -O2 -Wall -I. -Iinclude -I"$work/vendor/llama.cpp/include" \
+    ${CC:-gcc} -std=c17 -D_GNU_SOURCE -O2 -Wall -DRIVAL_VERSION="\"$llama_python\"" -I. -Iinclude -I"$work/vendor/llama.cpp/include" \
         -I"$work/vendor/llama.cpp/ggml/include" bench/rivals/llama_peer.c -o "$root/bin/llama.cpp-peer" \
         -L"$root/lib" -lllama -lggml -lggml-base -ljansson -Wl,-rpath,"$root/lib" || return 1
     echo "llama-cpp-python $llama_python" >"$root/lib/ggml.version"
