@@ -81,6 +81,22 @@ typedef struct pw_device_state {
     bool lost;
 } pw_device_state;
 
+/* What a call of a program took since its timing was switched on. */
+typedef struct pw_call_time {
+    const pw_kernel *kernel; /* that ran last: the wide one or the narrow one */
+    uint64_t turns;
+    double operations, bytes; /* of all turns */
+    int64_t busy_ns;          /* of all workers */
+    int64_t wall_ns; /* its part of what its steps took, shared out by busy time: the sum over
+                               * all calls is what the program took */
+} pw_call_time;
+
+/* One worker's time in one call. */
+typedef struct pw_call_span {
+    int32_t call, worker; /* call: counted over all steps */
+    int64_t begin_ns, end_ns;
+} pw_call_span;
+
 /* Every function may be called by the thread that drives the engine only. */
 typedef struct pw_backend {
     const char *name; /* "cpu" */
@@ -119,6 +135,15 @@ typedef struct pw_backend {
      * the program short: what it writes is then void. */
     pewter_status (*wait)(pw_device *dev, pw_ticket until, int64_t deadline_ns, pewter_error *err);
     void (*query)(pw_device *dev, pw_device_state *out);
+
+    /* Times the calls of a program from here on, anew; `on` false: no longer, what was measured stays.
+     * Results are the same bits. NULL: the device cannot. */
+    pewter_status (*time)(pw_device *dev, pw_program *program, bool on, pewter_error *err);
+    /* What was measured, for every call in the order of the steps: NULL where nothing was. */
+    const pw_call_time *(*times)(const pw_device *dev, const pw_program *program);
+    /* The last spans, oldest first; returns how many there were in all since timing began. */
+    uint64_t (*spans)(const pw_device *dev, const pw_program *program,
+                      void (*each)(void *context, const pw_call_span *span), void *context);
 
     /* Host work on the device's own workers: fn(context, i) once for each i in [0, tasks). NULL
      * where a device has no such workers. */

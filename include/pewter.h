@@ -307,6 +307,45 @@ PEWTER_API pewter_status pewter_score(pewter_session *session, const int32_t *id
                                       double *out, pewter_progress_fn *progress,
                                       void *progress_context, pewter_error *err);
 
+/* ---- Profile ------------------------------------------------------------------------------ */
+
+/* One op of a model's plan, over all steps since profiling began. Texts live as long as the model. */
+typedef struct pewter_profile_op {
+    size_t size;
+    const char *name;       /* "attn_q" */
+    const char *op;         /* "matmul" */
+    const char *kernel;     /* the row that ran: "matmul_q4_0_avx512vnni"; NULL: none yet */
+    const char *arithmetic; /* what it multiplies in: "int8", "bf16", "f32" */
+    int32_t device;         /* index of pewter_device_get */
+    int32_t layer;          /* -1: before the first; the number of layers: behind the last */
+    uint64_t calls;
+    double seconds;      /* its part of the time that steps took: the sum over ops is all of it */
+    double busy_seconds; /* of all workers together */
+    double operations, bytes; /* each operand counts once a call, however often it is read */
+} pewter_profile_op;
+
+/* Begins to time every op of the model, anew, or stops; what was measured stays readable. Results do
+ * not change by a bit. Memory for it is taken here. */
+PEWTER_API pewter_status pewter_profile(pewter_model *model, bool on, pewter_error *err);
+PEWTER_API size_t pewter_profile_count(const pewter_model *model);
+PEWTER_API pewter_status pewter_profile_get(const pewter_model *model, size_t index,
+                                            pewter_profile_op *out, pewter_error *err);
+
+/* One worker's time in one op of one step; times are of CLOCK_MONOTONIC. */
+typedef struct pewter_span {
+    size_t size;
+    size_t op; /* for pewter_profile_get */
+    int32_t device, worker;
+    int64_t begin_ns, end_ns;
+} pewter_span;
+
+typedef void pewter_span_fn(void *context, const pewter_span *span);
+
+/* The latest spans, device after device, oldest first; *dropped (may be NULL): how many older ones
+ * there was no room for. */
+PEWTER_API pewter_status pewter_profile_spans(const pewter_model *model, pewter_span_fn *each,
+                                              void *context, uint64_t *dropped, pewter_error *err);
+
 /* ---- About -------------------------------------------------------------------------------- */
 
 PEWTER_API const char *pewter_status_name(pewter_status status); /* "format"; static */

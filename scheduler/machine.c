@@ -303,6 +303,15 @@ static void print_json(const pw_machine *m, pw_out *out)
     for (size_t i = 0; i < m->n_nodes; i++)
         pw_print(out, "%s{\"cores\":%d,\"bytes\":%llu}", i > 0 ? "," : "", m->nodes[i].cores,
                  (unsigned long long)m->nodes[i].bytes);
+    pw_print(out, "],\"sites\":[");
+    for (size_t i = 0; i < m->n_sites; i++) {
+        pw_print(out, "%s{\"name\":", i > 0 ? "," : "");
+        pw_print_json(out, m->sites[i].name);
+        pw_print(out, ",\"cpus\":[");
+        for (size_t c = 0; c < m->sites[i].n_cpus; c++)
+            pw_print(out, "%s%d", c > 0 ? "," : "", m->sites[i].cpus[c]);
+        pw_print(out, "]}");
+    }
     pw_print(out, "]}");
 }
 

@@ -253,6 +253,70 @@ pewter_status pw_run_copy_page(pw_run *run, int32_t from, int32_t to, pewter_err
     return PEWTER_OK;
 }
 
+/* ---- Times ----------------------------------------------------------------------------------- */
+
+static int32_t first_call(const pw_run *run, int32_t segment)
+{
+    return run->plan->step_calls[run->plan->segments[segment].first_step];
+}
+
+pewter_status pw_run_time(pw_run *run, bool on, pewter_error *err)
+{
+    for (int32_t i = 0; i < run->plan->n_segments; i++) {
+        const int32_t d = run->plan->segments[i].device;
+        const pw_backend *backend = backend_of(run, d);
+        if (backend->time == NULL)
+            return pw_fail(err, PEWTER_E_UNSUPPORTED, "%s does not time its calls",
+                           run->plan->devices[d].target.info.name);
+        PW_TRY(backend->time(run->resident->devices[d].device, run->programs[i], on, err));
+    }
+    return PEWTER_OK;
+}
+
+const pw_call_time *pw_run_call_time(const pw_run *run, int32_t call)
+{
+    int32_t segment = run->plan->n_segments - 1;
+    while (segment > 0 && first_call(run, segment) > call) segment--;
+    const int32_t d = run->plan->segments[segment].device;
+    const pw_backend *backend = backend_of(run, d);
+    if (backend->times == NULL) return NULL;
+    const pw_call_time *times =
+        backend->times(run->resident->devices[d].device, run->programs[segment]);
+    return times != NULL ? &times[call - first_call(run, segment)] : NULL;
+}
+
+typedef struct span_walk {
+    pw_run_span_fn *each;
+    void *context;
+    int32_t device, first;
+    uint64_t kept;
+} span_walk;
+
+static void take_span(void *context, const pw_call_span *span)
+{
+    span_walk *walk = context;
+    pw_call_span whole = *span;
+    whole.call += walk->first;
+    walk->kept++;
+    walk->each(walk->context, walk->device, &whole);
+}
+
+uint64_t pw_run_spans(const pw_run *run, pw_run_span_fn *each, void *context)
+{
+    uint64_t dropped = 0;
+    for (int32_t i = 0; i < run->plan->n_segments; i++) {
+        const int32_t d = run->plan->segments[i].device;
+        const pw_backend *backend = backend_of(run, d);
+        span_walk walk = {
+            .each = each, .context = context, .device = d, .first = first_call(run, i)};
+        if (backend->spans == NULL) continue;
+        dropped +=
+            backend->spans(run->resident->devices[d].device, run->programs[i], take_span, &walk) -
+            walk.kept;
+    }
+    return dropped;
+}
+
 uint64_t pw_run_weight_bytes(const pw_run *run)
 {
     uint64_t bytes = 0;

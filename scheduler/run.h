@@ -31,6 +31,16 @@ PW_MUST pewter_status pw_run_step(pw_run *run, const pw_step_input *input, const
 PW_MUST pewter_status pw_run_clear_page(pw_run *run, int32_t page, pewter_error *err);
 PW_MUST pewter_status pw_run_copy_page(pw_run *run, int32_t from, int32_t to, pewter_error *err);
 
+/* Times the calls of all segments from here on, anew; see pw_backend.time. PEWTER_E_UNSUPPORTED where
+ * a device cannot. */
+PW_MUST pewter_status pw_run_time(pw_run *run, bool on, pewter_error *err);
+/* What was measured of the plan's call; NULL where nothing was. */
+const pw_call_time *pw_run_call_time(const pw_run *run, int32_t call);
+/* The spans kept, device after device, each with the plan's number of its call; returns how many were
+ * dropped because there was no room. */
+typedef void pw_run_span_fn(void *context, int32_t device, const pw_call_span *span);
+uint64_t pw_run_spans(const pw_run *run, pw_run_span_fn *each, void *context);
+
 /* Bytes of weights that matmuls have read on all devices of the plan. */
 uint64_t pw_run_weight_bytes(const pw_run *run);
 

@@ -25,6 +25,7 @@ static const struct {
     {"tokenize", cmd_tokenize, "text to tokens"},
     {"perplexity", cmd_perplexity, "how well a model foresees a text"},
     {"logits", cmd_logits, "the model's raw output"},
+    {"bench", cmd_bench, "how fast a model runs, beside limits and rivals"},
     {"synth", cmd_synth, "write a model of random weights"},
 };
 

@@ -240,5 +240,8 @@ const pw_backend pw_cpu_backend = {
     .submit = submit,
     .wait = wait_for,
     .query = query,
+    .time = pw_cpu_time,
+    .times = pw_cpu_times,
+    .spans = pw_cpu_spans,
     .each = each,
 };

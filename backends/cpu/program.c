@@ -3,6 +3,7 @@
 
 #include "backends/cpu/device.h"
 #include "pw/arena.h"
+#include "pw/clock.h"
 #include "pw/num.h"
 #include "pw/status.h"
 
@@ -25,6 +26,7 @@ typedef struct phase {
     pw_program *program;
     bound_call *calls;
     size_t n_calls;
+    size_t slot; /* of its first call in a profile */
     bool merge;
 } phase;
 
@@ -42,6 +44,11 @@ struct pw_program {
     size_t scratch_bytes, scratch_total;
     char *shared;
     size_t shared_bytes;
+    size_t n_calls, n_slots;
+    int32_t *slot_calls; /* [n_slots]: of which call */
+    size_t *first_slots; /* [n_jobs + 1] */
+    bool timing;
+    pw_cpu_profile *profile; /* NULL until it is first wanted */
 };
 
 /* ---- Running --------------------------------------------------------------------------------- */
@@ -61,7 +68,10 @@ static void run_task(const pw_job *job, uint32_t task, int32_t worker)
         const int64_t extent = p->merge ? b->merge_extent : b->extent;
         const int64_t begin = (int64_t)task * chunk, end = pw_min(begin + chunk, extent);
         void *scratch = program->scratch + (size_t)worker * program->scratch_bytes;
+        const int64_t from = program->timing ? pw_now_ns() : 0;
         (p->merge ? b->kernel->cpu.merge : b->kernel->cpu.run)(&b->call, begin, end, scratch);
+        if (program->timing)
+            pw_cpu_profile_task(program->profile, worker, p->slot + i, from, pw_now_ns());
         if (b->unit_bytes > 0.0)
             atomic_fetch_add_explicit(&program->dev->counters[worker].weight_bytes,
                                       (uint64_t)(b->unit_bytes * (double)(end - begin)),
@@ -138,8 +148,48 @@ bool pw_cpu_run(pw_device *dev, pw_program *program, int64_t deadline_ns)
         for (size_t c = 0; c < p->n_calls; c++)
             program->tasks[j] += p->merge ? p->calls[c].merge_tasks : p->calls[c].tasks;
     }
-    return pw_pool_run(dev->pool, program->jobs, program->tasks, program->n_jobs, dev->bind.stop,
-                       deadline_ns);
+    if (program->timing) pw_cpu_profile_begin(program->profile);
+    const bool whole = pw_pool_run(dev->pool, program->jobs, program->tasks, program->n_jobs,
+                                   dev->bind.stop, deadline_ns);
+    if (program->timing && whole) {
+        size_t call = 0;
+        for (size_t i = 0; i < program->n_steps; i++)
+            for (size_t c = 0; c < program->steps[i].n_calls; c++, call++)
+                if (program->calls[i][c].tasks > 0)
+                    pw_cpu_profile_count(program->profile, call, program->calls[i][c].kernel,
+                                         &program->calls[i][c].call);
+        pw_cpu_profile_end(program->profile, program->slot_calls, program->first_slots,
+                           program->n_jobs);
+    }
+    return whole;
+}
+
+/* ---- Timing ---------------------------------------------------------------------------------- */
+
+pewter_status pw_cpu_time(pw_device *dev, pw_program *program, bool on, pewter_error *err)
+{
+    pw_pool_settle(dev->pool); /* a late worker reads what is changed here */
+    program->timing = false;
+    if (!on) return PEWTER_OK;
+    pw_cpu_profile_free(program->profile);
+    program->profile = NULL;
+    PW_TRY(pw_cpu_profile_new(dev->alloc, dev->workers, program->n_slots, program->n_calls,
+                              &program->profile, err));
+    program->timing = true;
+    return PEWTER_OK;
+}
+
+const pw_call_time *pw_cpu_times(const pw_device *dev, const pw_program *program)
+{
+    (void)dev;
+    return program->profile != NULL ? pw_cpu_profile_times(program->profile) : NULL;
+}
+
+uint64_t pw_cpu_spans(const pw_device *dev, const pw_program *program,
+                      void (*each)(void *context, const pw_call_span *span), void *context)
+{
+    (void)dev;
+    return program->profile != NULL ? pw_cpu_profile_spans(program->profile, each, context) : 0;
 }
 
 /* ---- Preparing ------------------------------------------------------------------------------- */
@@ -187,12 +237,14 @@ static void measure(pw_program *p)
         }
         if (shared > p->shared_bytes) p->shared_bytes = shared;
         p->n_jobs += merge ? 2 : 1;
+        p->n_calls += p->steps[i].n_calls;
+        p->n_slots += (merge ? 2 : 1) * p->steps[i].n_calls;
     }
 }
 
-/* Fills the calls of one step with their data, and its phases and jobs from number `job` on. Returns
- * the number of the next job. */
-static size_t lay_step(pw_program *p, size_t step, bound_call *calls, size_t job)
+/* Fills the calls of one step with their data, and its phases and jobs from number `job` on.
+ * `first_call`: the step's first, counted over all. Returns the number of the next job. */
+static size_t lay_step(pw_program *p, size_t step, bound_call *calls, size_t first_call, size_t job)
 {
     const pw_step *from = &p->steps[step];
     size_t shared = 0;
@@ -210,8 +262,15 @@ static size_t lay_step(pw_program *p, size_t step, bound_call *calls, size_t job
     }
     p->calls[step] = calls;
     for (int phases = 0; phases < (merge ? 2 : 1); phases++, job++) {
-        p->phases[job] =
-            (phase){.program = p, .calls = calls, .n_calls = from->n_calls, .merge = phases == 1};
+        const size_t slot = p->first_slots[job];
+        p->phases[job] = (phase){.program = p,
+                                 .calls = calls,
+                                 .n_calls = from->n_calls,
+                                 .slot = slot,
+                                 .merge = phases == 1};
+        for (size_t c = 0; c < from->n_calls; c++)
+            p->slot_calls[slot + c] = (int32_t)(first_call + c);
+        p->first_slots[job + 1] = slot + from->n_calls;
         p->jobs[job].run = run_task;
         p->jobs[job].context = &p->phases[job];
     }
@@ -226,18 +285,21 @@ static pewter_status fill(pw_program *p, pewter_error *err)
     p->phases = pw_arena_array(&p->arena, p->n_jobs, sizeof *p->phases);
     p->jobs = pw_arena_array(&p->arena, p->n_jobs, sizeof *p->jobs);
     p->tasks = pw_arena_array(&p->arena, p->n_jobs, sizeof *p->tasks);
+    p->slot_calls = pw_arena_array(&p->arena, p->n_slots, sizeof *p->slot_calls);
+    p->first_slots = pw_arena_array(&p->arena, p->n_jobs + 1, sizeof *p->first_slots);
     p->shared = pw_arena_take(&p->arena, p->shared_bytes);
     p->scratch_total = pw_align_up((size_t)p->dev->workers * p->scratch_bytes + 1, SCRATCH_ALIGN);
     p->scratch = alloc->alloc(alloc->context, p->scratch_total, SCRATCH_ALIGN, PEWTER_MEM_SCRATCH);
     if (p->calls == NULL || p->phases == NULL || p->jobs == NULL || p->tasks == NULL ||
-        p->shared == NULL || p->scratch == NULL)
+        p->shared == NULL || p->scratch == NULL || p->slot_calls == NULL || p->first_slots == NULL)
         return pw_fail(err, PEWTER_E_MEMORY, "no memory for a program of %zu steps", p->n_steps);
 
-    size_t job = 0;
+    size_t job = 0, call = 0;
     for (size_t i = 0; i < p->n_steps; i++) {
         bound_call *calls = pw_arena_array(&p->arena, p->steps[i].n_calls, sizeof *calls);
         if (calls == NULL) return pw_fail(err, PEWTER_E_MEMORY, "no memory for step %zu", i);
-        job = lay_step(p, i, calls, job);
+        job = lay_step(p, i, calls, call, job);
+        call += p->steps[i].n_calls;
     }
     return PEWTER_OK;
 }
@@ -262,6 +324,7 @@ void pw_cpu_discard(pw_device *dev, pw_program *program)
     if (program == NULL) return;
     pw_pool_settle(dev->pool);
     if (dev->pending == program) dev->pending = NULL;
+    pw_cpu_profile_free(program->profile);
     if (program->scratch != NULL)
         dev->alloc->free(dev->alloc->context, program->scratch, program->scratch_total,
                          PEWTER_MEM_SCRATCH);

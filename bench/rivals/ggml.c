@@ -53,6 +53,7 @@ static struct {
     ggml_reg (*device_reg)(ggml_dev);
     void *(*proc)(ggml_reg, const char *);
     bool (*supports)(ggml_dev, const ggml_tensor *);
+    void (*log_set)(void (*)(int, const char *, void *), void *);
 } g;
 
 static ggml_backend backend;
@@ -190,9 +191,9 @@ static pewter_status prepare(const pw_sample *s, int32_t threads, rival_job **ou
     own->threads = threads;
     job->run = run;
     job->free = drop;
-    /* It quantises activations to 8 bits in blocks of 32 or 256 for weights of fewer bits, and
-     * rounds to f16 or bf16 for those. */
-    job->tolerance = attention ? 0x1p-7 : s->shape.weight == PW_F32 ? 0x1p-17 : 0x1p-9;
+    /* It quantises activations to 8 bits in blocks of 32 or 256 for weights of fewer bits, where an
+     * outlier takes the bits of its block, and rounds to f16 or bf16 for those. */
+    job->tolerance = attention ? 0x1p-7 : s->shape.weight == PW_F32 ? 0x1p-17 : 0x1p-8;
     if (!(attention ? make_attention(own, job, s) : make_product(own, job, s))) {
         rival_free(job);
         return pw_fail(err, PEWTER_E_MEMORY, "no memory for its tensors");
@@ -215,6 +216,13 @@ static void *open_libraries(const char *folder, rival *out, char *why, size_t ca
         }
     }
     return library;
+}
+
+static void silence(int level, const char *text, void *context)
+{
+    (void)level;
+    (void)text;
+    (void)context;
 }
 
 static void read_version(const char *folder, rival *out)
@@ -255,8 +263,10 @@ bool rival_ggml(const char *folder, rival *out, char *why, size_t cap)
         {"ggml_backend_dev_backend_reg", &g.device_reg, false},
         {"ggml_backend_reg_get_proc_address", &g.proc, false},
         {"ggml_backend_dev_supports_op", &g.supports, false},
+        {"ggml_log_set", &g.log_set, false},
         {NULL, NULL, false}};
     if (!rival_symbols(library, symbols, why, cap)) return false;
+    g.log_set(silence, NULL);
     backend = g.cpu();
     if (backend == NULL) {
         snprintf(why, cap, "ggml: its CPU backend does not start");

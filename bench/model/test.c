@@ -1,0 +1,262 @@
+#include "bench/model/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/base/rapl.h"
+#include "bench/model/beside.h"
+#include "pw/clock.h"
+#include "pw/rng.h"
+#include "pw/status.h"
+
+int32_t test_token(int64_t i, int64_t vocab)
+{
+    enum { SPECIALS = 300 }; /* control tokens and bytes stand at the head of most vocabularies */
+    pw_rng rng = {.state = 0x5eed + (uint64_t)i};
+    const int64_t first = vocab > 4 * SPECIALS ? SPECIALS : 0;
+    const int64_t last = vocab > 4 * SPECIALS ? vocab - SPECIALS : vocab;
+    return (int32_t)pw_rng_range(&rng, first, last - 1);
+}
+
+/* One repetition's times. */
+typedef struct timing {
+    int64_t prompt_ns, total_ns;
+    uint64_t hash;
+} timing;
+
+typedef struct runner {
+    const test_bed *bed;
+    const test_what *what;
+    pewter_session *session;
+    int32_t *tokens; /* of depth and prompt */
+    int64_t vocab;
+    double *gaps; /* [repeats gen]: ns */
+    size_t n_gaps;
+} runner;
+
+/* One step of the engine, and what came of it; *token -1 where none was drawn yet. */
+static pewter_status step(const runner *r, int32_t *token, pewter_error *err)
+{
+    pewter_piece piece = {.size = sizeof piece};
+    size_t ready = 0;
+    if (r->bed->stop != NULL && r->bed->stop())
+        return pw_fail(err, PEWTER_E_CANCELLED, "interrupted");
+    PW_TRY(pewter_step(r->bed->engine, &ready, err));
+    PW_TRY(pewter_next(r->session, &piece, err));
+    *token = piece.token;
+    if (piece.finish == PEWTER_FINISH_ERROR)
+        return pw_fail(err, PEWTER_E_FORMAT, "the model's logits are not numbers");
+    if (ready == 0) return pw_fail(err, PEWTER_E_LIMIT, "the answer ended early");
+    return PEWTER_OK;
+}
+
+static pewter_status made_so_far(const runner *r, int64_t *made, pewter_error *err)
+{
+    pewter_stats now = {.size = sizeof now};
+    PW_TRY(pewter_stats_get(r->session, &now, err));
+    *made = now.generated_tokens;
+    return PEWTER_OK;
+}
+
+/* Computes `count` tokens and draws the one behind them. */
+static pewter_status compute(const runner *r, const int32_t *tokens, int64_t count, int32_t *token,
+                             pewter_error *err)
+{
+    int64_t made = 0;
+    PW_TRY(pewter_prompt(r->session, tokens, (size_t)count, err));
+    while (made == 0) {
+        PW_TRY(step(r, token, err));
+        PW_TRY(made_so_far(r, &made, err));
+    }
+    return PEWTER_OK;
+}
+
+static void hash_token(uint64_t *hash, int32_t token)
+{
+    for (int i = 0; i < 4; i++)
+        *hash = (*hash ^ ((uint32_t)token >> (8 * i) & 0xffu)) * 1099511628211u;
+}
+
+/* Prompt and generation at the depth; the depth is there already. */
+static pewter_status repeat(runner *r, timing *t, pewter_error *err)
+{
+    const test_what *w = r->what;
+    *t = (timing){.hash = 14695981039346656037u};
+    if (w->depth > 0)
+        PW_TRY(pewter_session_rewind(r->session, w->depth, err));
+    else
+        PW_TRY(pewter_session_reset(r->session, err));
+    /* A generation alone begins with one token: as many steps as tokens are generated. */
+    const int64_t given = w->prompt > 0 ? w->prompt : 1;
+    int32_t token = -1;
+    int64_t made = w->prompt > 0 ? 0 : 1;
+    const int64_t begin = pw_now_ns();
+    int64_t last = begin;
+    PW_TRY(compute(r, r->tokens + w->depth, given, &token, err));
+    int64_t now = pw_now_ns();
+    t->prompt_ns = now - begin;
+    if (w->gen > 0) hash_token(&t->hash, token);
+    for (; w->gen > 0;) {
+        if (made > 0) r->gaps[r->n_gaps++] = (double)(now - last);
+        last = now;
+        if (made >= w->gen) break;
+        PW_TRY(step(r, &token, err));
+        hash_token(&t->hash, token);
+        made++;
+        now = pw_now_ns();
+    }
+    t->total_ns = now - begin;
+    return PEWTER_OK;
+}
+
+static profile_limits probe(const test_bed *bed)
+{
+    static const double math = 0.001, memory = 0.004;
+    return (profile_limits){.int8 = peak_rate(bed->peak, PEAK_INT8, bed->threads, math),
+                            .bf16 = peak_rate(bed->peak, PEAK_BF16, bed->threads, math),
+                            .f32 = peak_rate(bed->peak, PEAK_F32, bed->threads, math),
+                            .bytes = peak_read(bed->peak, bed->threads, memory)};
+}
+
+static profile_limits between(const profile_limits *a, const profile_limits *b)
+{
+    return (profile_limits){.int8 = (a->int8 + b->int8) / 2.0,
+                            .bf16 = (a->bf16 + b->bf16) / 2.0,
+                            .f32 = (a->f32 + b->f32) / 2.0,
+                            .bytes = (a->bytes + b->bytes) / 2.0};
+}
+
+/* A repetition with the profile on: what it does, and the table and trace where they are wanted. */
+static pewter_status profiled(runner *r, test_result *out, pewter_error *err)
+{
+    timing t;
+    PW_TRY(pewter_profile(r->bed->model, true, err));
+    const profile_limits before = probe(r->bed);
+    pewter_status status = repeat(r, &t, err);
+    const profile_limits after = probe(r->bed);
+    r->n_gaps = 0;
+    const pewter_status off = pewter_profile(r->bed->model, false, err);
+    if (status == PEWTER_OK) status = off;
+    if (status != PEWTER_OK) return status;
+    const profile_limits limits = between(&before, &after);
+    out->sum = profile_total(r->bed->model, &limits);
+    out->hash = t.hash;
+    if (!r->what->profile) return PEWTER_OK;
+    out->profile = profile_json(r->bed->model, &limits);
+    if (r->what->profile_to != NULL) profile_print(r->bed->model, &limits, r->what->profile_to);
+    if (r->what->trace_path == NULL) return PEWTER_OK;
+    return profile_trace(r->bed->model, r->what->trace_path, err);
+}
+
+/* ---- Repetitions ----------------------------------------------------------------------------- */
+
+/* What the limits around a repetition allow for the work that was profiled, over its time. */
+static double share_of(const runner *r, const profile_limits *a, const profile_limits *b,
+                       int64_t ns)
+{
+    const profile_limits limits = between(a, b);
+    return profile_total(r->bed->model, &limits).floor_seconds / ((double)ns * 1e-9);
+}
+
+static pewter_status repetitions(runner *r, test_result *out, pewter_error *err)
+{
+    const test_what *w = r->what;
+    const double tokens = (double)(w->prompt + w->gen);
+    double firsts[TEST_MOST_REPEATS], shares[TEST_MOST_REPEATS], speeds[TEST_MOST_REPEATS];
+    beside rivals;
+    beside_begin(&rivals, r->bed, w, r->tokens);
+    rapl_mark from, to;
+    const bool energy = rapl_now(r->bed->root, &from, NULL) == PEWTER_OK;
+    double joules = 0.0;
+    for (int i = 0; i < w->repeats; i++) {
+        timing t;
+        const profile_limits before = probe(r->bed);
+        const bool counted = energy && rapl_now(r->bed->root, &from, NULL) == PEWTER_OK;
+        PW_TRY(repeat(r, &t, err));
+        if (counted && rapl_now(r->bed->root, &to, NULL) == PEWTER_OK)
+            joules += rapl_joules(&from, &to);
+        const profile_limits after = probe(r->bed);
+        if (w->gen > 0 && t.hash != out->hash)
+            return pw_fail(err, PEWTER_E_FORMAT,
+                           "repetition %d generated other tokens than the one before: the results "
+                           "differ, and no time of it counts",
+                           i + 1);
+        out->ns[i] = (double)t.total_ns;
+        out->speeds[i] = speeds[i] = tokens / ((double)t.total_ns * 1e-9);
+        firsts[i] = (double)t.prompt_ns;
+        shares[i] = share_of(r, &before, &after, t.total_ns);
+        out->n = i + 1;
+        beside_turn(&rivals, speeds[i]);
+    }
+    beside_end(&rivals, out);
+    out->speed = stats_of(speeds, (size_t)out->n);
+    out->share = stats_of(shares, (size_t)out->n);
+    out->first_ns = w->prompt > 0 ? stats_of(firsts, (size_t)out->n).median : 0.0;
+    out->joules = energy ? joules / (tokens * (double)out->n) : -1.0;
+    return PEWTER_OK;
+}
+
+static void gaps_of(runner *r, test_result *out)
+{
+    if (r->n_gaps == 0) return;
+    const stats s = stats_of(r->gaps, r->n_gaps); /* sorts them */
+    out->gap_p50 = s.median;
+    out->gap_p90 = stats_quantile(r->gaps, r->n_gaps, 0.9);
+    out->gap_p99 = stats_quantile(r->gaps, r->n_gaps, 0.99);
+    out->gap_max = s.most;
+}
+
+static pewter_status measure(runner *r, test_result *out, pewter_error *err)
+{
+    const test_what *w = r->what;
+    int32_t token;
+    timing t;
+    if (w->depth > 0) PW_TRY(compute(r, r->tokens, w->depth, &token, err));
+    if (w->warm_up) PW_TRY(repeat(r, &t, err));
+    r->n_gaps = 0;
+    PW_TRY(profiled(r, out, err));
+    int32_t pids[TEST_MOST_RIVALS];
+    const int32_t n = (int32_t)r->bed->n_rivals;
+    for (int32_t i = 0; i < n; i++) pids[i] = peer_pid(r->bed->rivals[i].peer);
+    const load_mark begin = load_now(r->bed->root, pids, n);
+    PW_TRY(repetitions(r, out, err));
+    const load_mark end = load_now(r->bed->root, pids, n);
+    out->load = load_between(&begin, &end);
+    gaps_of(r, out);
+    return PEWTER_OK;
+}
+
+pewter_status test_run(const test_bed *bed, const test_what *what, test_result *out,
+                       pewter_error *err)
+{
+    memset(out, 0, sizeof *out);
+    runner r = {.bed = bed, .what = what};
+    pewter_model_info info = {.size = sizeof info};
+    PW_TRY(pewter_model_get(bed->model, &info, err));
+    r.vocab = info.vocab;
+    const int64_t given = what->depth + (what->prompt > 0 ? what->prompt : 1);
+    r.tokens = calloc((size_t)given, sizeof *r.tokens);
+    r.gaps = calloc((size_t)((what->repeats + 2) * (what->gen + 2)), sizeof *r.gaps);
+    pewter_session_options options = pewter_session_defaults();
+    options.temperature = 0.0f;
+    options.ignore_eos = true;
+    options.context = given + what->gen + 1;
+    pewter_status status = PEWTER_OK;
+    if (r.tokens == NULL || r.gaps == NULL)
+        status =
+            pw_fail(err, PEWTER_E_MEMORY, "no memory for a test of %lld tokens", (long long)given);
+    for (int64_t i = 0; i < given && r.tokens != NULL; i++) r.tokens[i] = test_token(i, r.vocab);
+    if (status == PEWTER_OK) status = pewter_session_new(bed->model, &options, &r.session, err);
+    if (status == PEWTER_OK) status = measure(&r, out, err);
+    pewter_session_free(r.session);
+    free(r.tokens);
+    free(r.gaps);
+    return status;
+}
+
+void test_result_free(test_result *result)
+{
+    json_decref(result->profile);
+    result->profile = NULL;
+}
