@@ -182,7 +182,7 @@ $B/pewter-bench: $(bench_kernel_objects) $(bench_base_objects) $B/libpewter-all.
 
 # ---- Tests ---------------------------------------------------------------------------------------
 
-$B/libbench.a: $(bench_model_objects) $(bench_base_objects)
+$B/libbench.a: $(bench_model_objects) $(bench_base_objects) $B/bench/judge.o
 	@echo "  AR    $@"
 	$Q rm -f $@ && $(AR) qcs $@ $^
 
@@ -205,11 +205,12 @@ $(fuzz): $B/%: $B/%.o $(test_parts)
 # Shell tests that look at sources, then those that need the release build's products.
 source_tests  = tests/layers.sh tests/headers.sh tests/style.sh
 release_tests = tests/symbols.sh tests/hardening.sh tests/install.sh tests/setup.sh \
-  tests/fetch.sh tests/docs.sh tests/demo.sh
+  tests/fetch.sh tests/docs.sh tests/demo.sh tests/bench.sh
 e2e_scripts   = $(wildcard tests/e2e/*.sh)
 long_tests    = tests/dist.sh
 
 programs = $(unit) $(e2e) $(pwcheck)
+bench_program = $(if $(filter release,$(MODE)),$B/pewter-bench)
 suite    = $(programs) $(e2e_scripts) \
   $(if $(filter release,$(MODE)),$(source_tests) $(release_tests) $(if $(PEWTER_LONG),$(long_tests)))
 
@@ -219,7 +220,7 @@ again = +@$(MAKE) --no-print-directory $(jobs)
 clang_make = CC=$(if $(clang),$(CC),clang)
 
 .PHONY: check check-quick check-all check-run check-arm build-tests
-build-tests: all $(programs)
+build-tests: all $(programs) $(bench_program)
 
 check:
 	@tools/setup.sh check
@@ -242,18 +243,13 @@ check-arm:
 	@tests/arm.sh
 
 # The bench: minutes. What it wants beside the build is installed first.
-.PHONY: bench bench-full bench-check bench-run rivals
+.PHONY: bench bench-check bench-run rivals
 bench:
 	@tools/setup.sh bench
 	$(again) bench-run
 
 bench-run: $B/pewter-bench
 	@$B/pewter-bench $(BENCH)
-
-bench-full:
-	@tools/setup.sh bench
-	$(again) $B/pewter-bench all
-	@bench/full.sh
 
 bench-check:
 	@tools/setup.sh bench
@@ -350,7 +346,7 @@ help:
 	@echo 'make check-arm  builds for aarch64 and runs a small model under qemu'
 	@echo 'make bench      every kernel beside the limits of this machine (BENCH="--help" for its options)'
 	@echo 'make rivals     installs and compiles the programs that the bench compares with'
-	@echo 'make bench-check BASE=revision   fails where this tree is slower or wrong; bench-full: all figures'
+	@echo 'make bench-check BASE=revision   fails where this tree is slower or wrong'
 	@echo 'make lint       format, warnings of gcc and clang, analyser, floors, headers, symbols'
 	@echo 'make asan tsan fuzz cover     tests under sanitizers; fuzz targets (FUZZ_SECONDS=20); coverage'
 	@echo 'make fmt        formats the sources'

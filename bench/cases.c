@@ -41,6 +41,9 @@ static void add(list *l, const pw_sample_shape *shape, bool standard, const char
 {
     const pw_call call = pw_sample_call(shape);
     const pw_kernel *row = shape->row;
+    size_t bytes; /* formats of large blocks do not take every width */
+    if (shape->weight != PW_DTYPE_COUNT && !pw_dtype_row_bytes(shape->weight, shape->k, &bytes))
+        return;
     if (row->fits != NULL && !row->fits(&call)) return;
     if (row->max_n != 0 && shape->n > row->max_n) return;
     if (l->count == l->cap) {

@@ -8,7 +8,7 @@
 /* A change below these is not told from noise, and not worth a failure. Memory of a shared machine
  * changes its speed between probe and run. */
 static const double least_change = 1.025, least_memory_change = 1.06;
-static const double certain = 0.001, suspicious = 0.05;
+static const double certain = 0.001, suspicious = 0.2;
 
 gate_verdict gate_judge(const gate_case *c, bool suspicion)
 {
@@ -19,7 +19,7 @@ gate_verdict gate_judge(const gate_case *c, bool suspicion)
     const stats ours = stats_of(self, c->n), theirs = stats_of(base, c->n);
     if (theirs.median > 0.0) v.ratio = ours.median / theirs.median;
     const double change = c->memory_bound ? least_memory_change : least_change;
-    v.slower = v.ratio > (suspicion ? 1.0 + (change - 1.0) / 2.0 : change) &&
+    v.slower = v.ratio > (suspicion ? 1.0 + (change - 1.0) / 3.0 : change) &&
                v.p < (suspicion ? suspicious : certain);
     return v;
 }

@@ -32,10 +32,11 @@ done < <(grep -oHE '`(include|kernels|backends|scheduler|runtime|tools|tests|doc
 
 # The options in running text, against those that the commands explain.
 pewter=$root/$B/pewter
-for command in '' run chat info devices plan tokenize perplexity logits synth; do
+for command in '' run chat info devices plan tokenize perplexity logits bench synth; do
     # shellcheck disable=SC2086  # no command is no word
     "$pewter" $command --help </dev/null
 done >"$room/help" 2>&1
+"$root/$B/pewter-bench" --help >>"$room/help"
 for option in $(grep -ohE '(^|[ `(])--[a-z][a-z-]+' "${documents[@]}" | grep -oE -- '--[a-z-]+' | sort -u); do
     case $option in
     --cflags | --libs | --have | --help | --version) continue ;;

@@ -1,0 +1,79 @@
+#!/bin/bash
+# pewter-bench as a user runs it: results, JSON, refusals, the gate's questions. No time is judged.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+bench=$PWD/${B:-build/release}/pewter-bench
+room=$(mktemp -d)
+trap 'rm -rf "$room"' EXIT
+cd "$room" || exit 1
+export XDG_CACHE_HOME=$room/cache PEWTER_BENCH_DIR=$room/kept
+passed=0 failed=0
+
+says() { # says STATUS WHAT: counts
+    if [ "$1" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAIL %s\n' "$2"
+        head -n 10 out err 2>/dev/null | cut -c 1-200 | sed 's/^/     /'
+    fi
+}
+
+run() { # run ARGUMENT...: into out and err; its exit status is in $status
+    timeout -k 5 120 "$bench" "$@" >out 2>err </dev/null
+    status=$?
+}
+
+quick=(--benchmark_min_time=0.01 --no-rivals)
+run --benchmark_filter='add_f32_.*/k576_n1/threads:1' "${quick[@]}"
+[ "$status" -eq 0 ] && grep -qE '^add_f32_ref/k576_n1/threads:1 +[0-9.]+ ' out && grep -q 'benchmarks, about' err
+says $? "a filter chooses among all cases"
+[ "$(find kept -name 'kernels-*.json' | wc -l)" -eq 1 ] && grep -q '"commit": ' kept/*.json && grep -q '"card": ' kept/*.json &&
+    grep -q '"limits": ' kept/*.json && grep -q '"share": ' kept/*.json
+says $? "results are kept with machine, commit and limits"
+run --benchmark_filter='launch_cpu0|copy_to_cpu0/4KiB' "${quick[@]}" --benchmark_out=own.json --benchmark_format=json
+[ "$status" -eq 0 ] && grep -q '"name": "launch_cpu0/threads:1"' own.json && grep -q '"name": "launch_cpu0' out
+says $? "Google Benchmark's own options work"
+run --benchmark_filter='matmul_any_ref/.*_n1/threads:1' "${quick[@]}" --benchmark_repetitions=3 --no-save
+[ "$status" -eq 0 ] && grep -q '_median' out
+says $? "repetitions are aggregated"
+run --limits --json
+[ "$status" -eq 0 ] && grep -q '"name": "read_memory"' out
+says $? "the limits as JSON"
+run --limits
+grep -qE '^f32 +1 +- +[0-9.]+ \[' out
+says $? "the limits as a table"
+run --class
+grep -qE '^[a-z0-9.-]+$' out
+says $? "a class of machines"
+
+run --benchmark_filter=no_such_kernel "${quick[@]}"
+[ "$status" -ne 0 ] && [ "$(wc -l <err)" -eq 1 ] && grep -q 'the filter matches none of' err
+says $? "a filter that matches nothing is refused"
+run --threads 0
+[ "$status" -eq 2 ] && grep -q 'threads: up to 8 numbers' err
+says $? "threads that are none are refused"
+run --wrong
+[ "$status" -eq 2 ] && [ "$(wc -l <err)" -eq 1 ]
+says $? "an option that is not known is refused"
+
+printf 'add_f32_ref/k576_n1 0.01\nno_such 0.01\n' | timeout 60 "$bench" --serve --no-rivals >out 2>err
+[ "$(wc -l <out)" -eq 3 ] && sed -n 1p out | grep -q '"cases": *\[' && sed -n 2p out | grep -qE '"seconds": *[0-9]' &&
+    sed -n 3p out | grep -q 'no such case'
+says $? "it answers a line a question"
+run --gate /nonexistent/pewter-bench
+[ "$status" -eq 2 ] && [ "$(wc -l <err)" -eq 1 ] && grep -q nonexistent err
+says $? "a gate without its base says so"
+run --gate "$bench" --only no_such_case --no-rivals
+[ "$status" -eq 1 ] && grep -q 'failed: 0 judged' out
+says $? "a gate that judged nothing has not passed"
+
+"$bench" --benchmark_filter='add_f32' --benchmark_min_time=0.5 --no-rivals >out 2>err &
+child=$!
+for _ in $(seq 200); do grep -q '^add_f32' out && break || sleep 0.05; done
+kill -TERM "$child"
+wait "$child"
+[ $? -eq 130 ] && python3 -c 'import json, sys; [json.load(open(p)) for p in sys.argv[1:]]' kept/*.json
+says $? "what was measured before an interrupt is kept as whole JSON"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

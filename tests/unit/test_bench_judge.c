@@ -1,0 +1,86 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/gate.h"
+#include "pw/rng.h"
+
+/* Rounds of a case with noise of some 1 %, the judged side `slower` times as slow. */
+static gate_case made(size_t n, double slower, uint64_t seed)
+{
+    gate_case c = {.name = "case", .n = n};
+    pw_rng rng = {.state = seed};
+    for (size_t i = 0; i < n; i++) {
+        c.base[i] = 1.0 + 0.01 * (double)pw_rng_normal(&rng);
+        c.self[i] = slower * (1.0 + 0.01 * (double)pw_rng_normal(&rng));
+    }
+    return c;
+}
+
+static void test_slower(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        gate_case c = made(24, 1.05, seed);
+        gate_verdict v = gate_judge(&c, false);
+        assert_true(v.slower && v.ratio > 1.03 && v.ratio < 1.07);
+        c = made(24, 1.04, seed);
+        assert_true(gate_judge(&c, false).slower);
+        c.memory_bound = true; /* there the bound is wider */
+        assert_false(gate_judge(&c, false).slower);
+        c = made(24, 1.10, seed);
+        c.memory_bound = true;
+        assert_true(gate_judge(&c, false).slower);
+        c = made(7, 1.05, seed);
+        assert_true(gate_judge(&c, true).slower);
+    }
+}
+
+static void test_same(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 1000; seed++) {
+        const gate_case c = made(24, 1.0, seed);
+        assert_false(gate_judge(&c, false).slower);
+        const gate_case faster = made(24, 0.8, seed);
+        assert_false(gate_judge(&faster, true).slower);
+    }
+}
+
+static void test_agreed(void **state)
+{
+    (void)state;
+    char text[128];
+    json_t *refs = json_loads("{\"cases\":{\"a\":{\"share\":0.5,\"vs\":{\"ggml\":1.5}}}}", 0, NULL);
+    const json_t *agreed = gate_agreed(refs, "a");
+    assert_non_null(agreed);
+    assert_null(gate_agreed(refs, "b"));
+    assert_null(gate_agreed(NULL, "a"));
+    json_t *good = json_loads("{\"ggml\":1.6}", 0, NULL),
+           *bad = json_loads("{\"ggml\":1.4}", 0, NULL);
+    gate_below(agreed, 0.6, good, text, sizeof text);
+    assert_string_equal(text, "");
+    gate_below(agreed, 0.6, NULL, text, sizeof text); /* a rival that is not there is no failure */
+    assert_string_equal(text, "");
+    gate_below(agreed, 0.45, good, text, sizeof text);
+    assert_string_equal(text, "45.0 % of the limit, 50.0 % agreed");
+    gate_below(agreed, 0.6, bad, text, sizeof text);
+    assert_string_equal(text, "1.40 times ggml, 1.50 agreed");
+    json_decref(good);
+    json_decref(bad);
+    json_decref(refs);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slower),
+        cmocka_unit_test(test_same),
+        cmocka_unit_test(test_agreed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
