@@ -70,7 +70,10 @@ says $? "a gate that judged nothing has not passed"
 
 "$bench" --benchmark_filter='add_f32' --benchmark_min_time=0.5 --no-rivals >out 2>err &
 child=$!
-for _ in $(seq 200); do grep -q '^add_f32' out && break || sleep 0.05; done
+for _ in $(seq 200); do
+    grep -q '^add_f32' out && break
+    sleep 0.05
+done
 kill -TERM "$child"
 wait "$child"
 [ $? -eq 130 ] && python3 -c 'import json, sys; [json.load(open(p)) for p in sys.argv[1:]]' kept/*.json

@@ -33,7 +33,19 @@ neighbours() {
 tools() {
     grep -rn '^ *# *include *"' --include='*.[ch]' tools docs/examples |
         awk -F'[:"]' '
-        $4 != "pewter.h" && $4 != "pw/attr.h" && $4 != "runtime/text/json.h" && $4 !~ /^tools\// {
+        $4 != "pewter.h" && $4 != "pw/attr.h" && $4 != "runtime/text/json.h" && $4 !~ /^tools\// &&
+        $4 !~ /^bench\/(base|model)\// {
+            print $1 ":" $2 ": includes " $4; bad = 1 }
+        END { exit bad }'
+}
+
+# What the bench shares with the command sees no more of the library than the command does, and the
+# names of CPU features. pewter-bench itself may look anywhere.
+bench() {
+    grep -rn '^ *# *include *"' --include='*.[ch]' bench/base bench/model |
+        awk -F'[:"]' '
+        $4 != "pewter.h" && $4 !~ /^pw\// && $4 != "runtime/text/json.h" &&
+        $4 != "kernels/features.h" && $4 !~ /^bench\/(base|model)\// {
             print $1 ":" $2 ": includes " $4; bad = 1 }
         END { exit bad }'
 }
@@ -63,7 +75,7 @@ memory() {
 }
 
 failed=0
-for rule in floors neighbours tools parties calls memory; do
+for rule in floors neighbours tools bench parties calls memory; do
     if ! $rule; then
         echo "layers: rule '$rule' is broken by the lines above"
         failed=1

@@ -8,7 +8,7 @@ jobs=$(nproc)
 make=(make --no-print-directory -s "-j$jobs")
 mapfile -t sources < <(make -s list-sources)
 mapfile -t library < <(printf '%s\n' "${sources[@]}" |
-    grep -E '^(kernels|backends|scheduler|runtime|tools)/.*\.c$')
+    grep -E '^(kernels|backends|scheduler|runtime|tools|bench)/.*\.c$' | grep -v _peer)
 
 step_format() {
     if ! clang-format --version | grep -q 'version 14\.'; then
@@ -25,13 +25,13 @@ step_headers() { CC=gcc tests/headers.sh && CC=clang tests/headers.sh; }
 step_style() { tests/style.sh; }
 step_symbols() { B=build/release tests/symbols.sh; }
 step_hardening() { B=build/release tests/hardening.sh; }
-step_scripts() { shellcheck -x tests/*.sh tests/e2e/*.sh tests/e2e/*.bash tools/*.sh .ci/run; }
+step_scripts() { shellcheck -x tests/*.sh tests/e2e/*.sh tests/e2e/*.bash tools/*.sh bench/*.sh .ci/run; }
 
 # Files that were found clean are not read again until they, or a header, change.
 step_analyser() {
     local marks=build/tidy
     mkdir -p "$marks"
-    if [ -n "$(find include kernels backends scheduler runtime tools .clang-tidy -name '*.h' -newer "$marks/headers" 2>&1)" ] ||
+    if [ -n "$(find include kernels backends scheduler runtime bench tools .clang-tidy -name '*.h' -newer "$marks/headers" 2>&1)" ] ||
         [ .clang-tidy -nt "$marks/headers" ]; then
         rm -rf "$marks" && mkdir -p "$marks" && touch "$marks/headers"
     fi

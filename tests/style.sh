@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 failed=0
 
-mapfile -t sources < <(find include kernels backends scheduler runtime tools tests docs \
+mapfile -t sources < <(find include kernels backends scheduler runtime bench tools tests docs \
     \( -name '*.c' -o -name '*.h' \) | sort)
 
 # Files under 500 lines, functions under 60 (kernel bodies 120). Tables marked as generated may be

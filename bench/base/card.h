@@ -1,6 +1,6 @@
 /* The machine's card: without it a result is none. */
-#ifndef PW_BENCH_CARD_H
-#define PW_BENCH_CARD_H
+#ifndef PW_BENCH_BASE_CARD_H
+#define PW_BENCH_BASE_CARD_H
 
 #include <jansson.h>
 #include <stdbool.h>

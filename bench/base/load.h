@@ -1,7 +1,7 @@
 /* How busy the machine is with what is not ours: from /proc/stat and this process' own times (and
  * those of its children that were waited for, and of one more process tree where asked). */
-#ifndef PW_BENCH_LOAD_H
-#define PW_BENCH_LOAD_H
+#ifndef PW_BENCH_BASE_LOAD_H
+#define PW_BENCH_BASE_LOAD_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * they read and copy memory of each level. Measured, never looked up.
  *
  * A peak owns pinned threads that sleep between measurements. One thread drives it. */
-#ifndef PW_BENCH_PEAK_H
-#define PW_BENCH_PEAK_H
+#ifndef PW_BENCH_BASE_PEAK_H
+#define PW_BENCH_BASE_PEAK_H
 
 #include <jansson.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* The loops of peak.c: one a format and instruction set, in files named by it. */
-#ifndef PW_BENCH_PEAK_LOOP_H
-#define PW_BENCH_PEAK_LOOP_H
+#ifndef PW_BENCH_BASE_PEAK_LOOP_H
+#define PW_BENCH_BASE_PEAK_LOOP_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* What peak.c and peak_table.c share. */
-#ifndef PW_BENCH_PEAK_ROOM_H
-#define PW_BENCH_PEAK_ROOM_H
+#ifndef PW_BENCH_BASE_PEAK_ROOM_H
+#define PW_BENCH_BASE_PEAK_ROOM_H
 
 #include <pthread.h>
 #include <stdatomic.h>

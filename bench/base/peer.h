@@ -5,8 +5,8 @@
  * The first line that a peer writes says what it is: {"name": "...", "version": "...", ...}, or
  * {"error": "..."}. Each later line answers one question: an object, with "error" where it failed.
  * A peer ends when its input ends. What it writes to stderr goes to a log file. */
-#ifndef PW_BENCH_PEER_H
-#define PW_BENCH_PEER_H
+#ifndef PW_BENCH_BASE_PEER_H
+#define PW_BENCH_BASE_PEER_H
 
 #include <jansson.h>
 #include <sys/types.h>

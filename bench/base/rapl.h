@@ -1,6 +1,6 @@
 /* Energy counters of the package, as Linux shows them: /sys/class/powercap/intel-rapl:N. */
-#ifndef PW_BENCH_RAPL_H
-#define PW_BENCH_RAPL_H
+#ifndef PW_BENCH_BASE_RAPL_H
+#define PW_BENCH_BASE_RAPL_H
 
 #include <stdbool.h>
 

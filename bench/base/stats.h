@@ -1,6 +1,6 @@
 /* Statistics of repeated measurements: robust, and without a distribution assumed. */
-#ifndef PW_BENCH_STATS_H
-#define PW_BENCH_STATS_H
+#ifndef PW_BENCH_BASE_STATS_H
+#define PW_BENCH_BASE_STATS_H
 
 #include <stddef.h>
 

@@ -46,7 +46,7 @@ static void keep_last(void *context, int64_t pos, const float *logits, int64_t v
 /* Kullback-Leibler divergence of their distribution from ours, over all tokens. */
 static double divergence(const last_row *ours, const json_t *theirs)
 {
-    double top[2] = {-INFINITY, -INFINITY}, sum[2] = {0.0, 0.0}, kl = 0.0;
+    double top[2] = {-HUGE_VAL, -HUGE_VAL}, sum[2] = {0.0, 0.0}, kl = 0.0;
     for (int pass = 0; pass < 3; pass++) {
         for (int64_t i = 0; i < ours->vocab; i++) {
             const double x[2] = {(double)ours->logits[i],

@@ -1,6 +1,6 @@
 /* Rivals of a whole model, in turns with ours. */
-#ifndef PW_BENCH_BESIDE_H
-#define PW_BENCH_BESIDE_H
+#ifndef PW_BENCH_MODEL_BESIDE_H
+#define PW_BENCH_MODEL_BESIDE_H
 
 #include "bench/model/test.h"
 

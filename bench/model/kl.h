@@ -1,6 +1,6 @@
 /* How far a model's distributions are from those of the same model computed with f32 activations. */
-#ifndef PW_BENCH_KL_H
-#define PW_BENCH_KL_H
+#ifndef PW_BENCH_MODEL_KL_H
+#define PW_BENCH_MODEL_KL_H
 
 #include "bench/model/write.h"
 

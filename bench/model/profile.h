@@ -1,6 +1,6 @@
 /* A model's profile beside the machine's limits: a table, JSON, and a trace for Perfetto or Chrome. */
-#ifndef PW_BENCH_PROFILE_H
-#define PW_BENCH_PROFILE_H
+#ifndef PW_BENCH_MODEL_PROFILE_H
+#define PW_BENCH_MODEL_PROFILE_H
 
 #include <jansson.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* One test of a model, in the terms of llama.cpp's llama-bench: prompt, generation, depth. */
-#ifndef PW_BENCH_TEST_H
-#define PW_BENCH_TEST_H
+#ifndef PW_BENCH_MODEL_TEST_H
+#define PW_BENCH_MODEL_TEST_H
 
 #include <stdbool.h>
 #include <stdint.h>

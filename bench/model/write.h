@@ -1,6 +1,6 @@
 /* Results of tests as records, and records in the formats of llama-bench. */
-#ifndef PW_BENCH_WRITE_H
-#define PW_BENCH_WRITE_H
+#ifndef PW_BENCH_MODEL_WRITE_H
+#define PW_BENCH_MODEL_WRITE_H
 
 #include <jansson.h>
 #include <stdio.h>

@@ -138,7 +138,7 @@ static void attend(const pw_sample *s, int64_t row, int64_t head, double *want, 
     const int64_t d = s->shape.head_dim, hk = s->shape.kv_heads, keys = s->shape.depth + row + 1;
     const int64_t kv = head / (s->shape.heads / hk);
     const float *q = pw_row(&s->plain.src[0], row * s->shape.heads + head);
-    double top = -INFINITY, sum = 0.0;
+    double top = -HUGE_VAL, sum = 0.0;
     *largest = 0.0;
     memset(want, 0, (size_t)d * sizeof *want);
     for (int pass = 0; pass < 2; pass++) {

@@ -1,6 +1,6 @@
 /* Rivals of single kernels: libraries found at run time, in this process, never required. */
-#ifndef PW_BENCH_RIVAL_H
-#define PW_BENCH_RIVAL_H
+#ifndef PW_BENCH_RIVALS_RIVAL_H
+#define PW_BENCH_RIVALS_RIVAL_H
 
 #include "kernels/sample.h"
 #include "pewter.h"

@@ -1,6 +1,6 @@
 /* What the rivals share: jobs, operands, the check. */
-#ifndef PW_BENCH_RIVAL_ROOM_H
-#define PW_BENCH_RIVAL_ROOM_H
+#ifndef PW_BENCH_RIVALS_RIVAL_ROOM_H
+#define PW_BENCH_RIVALS_RIVAL_ROOM_H
 
 #include "bench/rivals/rival.h"
 

@@ -317,18 +317,11 @@ static void test_max_tokens(void **state)
     tear_down(&b);
 }
 
-/* Every stretch of an answer as a stop text ends the next one where that text first begins. */
-static void test_stop_texts(void **state)
+/* Stretches of an answer as stop texts: each ends the next one where that text first begins. Returns
+ * how many there were. */
+static int stop_texts_of(bench *b, pewter_session_options options)
 {
-    fixture *f = *state;
-    bench b = set_up(f, NULL);
-    pewter_session_options options = pewter_session_defaults();
-    options.max_tokens = 50;
-    options.ignore_eos = true;
-    options.temperature = 1.0f;
-    options.seed = 12;
-    fixture_answer *whole = answer_to(&b, &options, 6, 12);
-    assert_true(whole->bytes > 60);
+    fixture_answer *whole = answer_to(b, &options, 6, 12);
     int tried = 0;
     for (size_t at = 3; at + 12 < whole->bytes && at < 50; at += 5) {
         for (size_t length = 1; length < 12; length += 4) {
@@ -344,7 +337,7 @@ static void test_stop_texts(void **state)
             options.n_stop = 2;
             const char *found = memmem(whole->text, whole->bytes, stop, length);
             const size_t first = (size_t)(found - whole->text);
-            fixture_answer *cut = answer_to(&b, &options, 6, 12);
+            fixture_answer *cut = answer_to(b, &options, 6, 12);
             if (cut->finish != PEWTER_FINISH_STOP || cut->bytes != first ||
                 memcmp(cut->text, whole->text, first) != 0)
                 fail_msg("stop '%s' at %zu of '%s': '%s'", stop, first, whole->text, cut->text);
@@ -352,8 +345,23 @@ static void test_stop_texts(void **state)
             tried++;
         }
     }
-    assert_true(tried > 10);
     free(whole);
+    return tried;
+}
+
+static void test_stop_texts(void **state)
+{
+    fixture *f = *state;
+    bench b = set_up(f, NULL);
+    pewter_session_options options = pewter_session_defaults();
+    options.max_tokens = 50;
+    options.ignore_eos = true;
+    options.temperature = 1.0f;
+    /* What a model of random weights says differs from CPU to CPU: some of it is no text. */
+    int tried = 0;
+    for (options.seed = 12; options.seed < 32 && tried <= 10; options.seed++)
+        tried += stop_texts_of(&b, options);
+    assert_true(tried > 10);
     tear_down(&b);
 }
 

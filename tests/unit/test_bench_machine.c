@@ -4,10 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,37 +12,28 @@
 #include "bench/base/card.h"
 #include "bench/base/load.h"
 #include "bench/base/rapl.h"
+#include "tests/support/fake_root.h"
 
-static char root[] = "/tmp/pewter-bench-XXXXXX";
+static fake_root tree;
+static const char *const root = tree.path;
 
-/* Writes a file of the tree with the folders above it; a file that is there is replaced. */
 static void put(const char *name, const char *text)
 {
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    for (char *at = strchr(path + strlen(root) + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
-        *at = 0;
-        mkdir(path, 0700);
-        *at = '/';
-    }
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    fake_root_write(&tree, name, text);
 }
 
 static int make(void **state)
 {
     (void)state;
-    return mkdtemp(root) == NULL;
+    tree = fake_root_new();
+    return 0;
 }
 
 static int drop(void **state)
 {
     (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    return system(command);
+    fake_root_free(&tree);
+    return 0;
 }
 
 static void test_load(void **state)

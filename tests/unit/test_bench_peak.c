@@ -2,13 +2,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "bench/base/peak.h"
+#include "tests/support/fake_root.h"
 
 static const int32_t cpus[] = {0, 0};
 
@@ -38,9 +36,10 @@ static void test_probes(void **state)
 static void test_table(void **state)
 {
     (void)state;
-    char path[] = "/tmp/pewter-limits-XXXXXX";
-    const int fd = mkstemp(path);
-    assert_true(fd >= 0);
+    fake_root folder = fake_root_new();
+    char path[128];
+    fake_root_write(&folder, "limits.json", "");
+    snprintf(path, sizeof path, "%s/limits.json", folder.path);
     peak *p = NULL;
     pewter_error err;
     static peak_table table, again;
@@ -61,16 +60,14 @@ static void test_table(void **state)
     assert_int_equal(again.n, table.n);
     assert_true(peak_find(&again, "f32", 1)->median == limit->median);
     /* That of another machine is not. */
-    FILE *file = fopen(path, "w");
-    fputs("{\"machine\":\"another\",\"date\":\"x\",\"limits\":[]}", file);
-    fclose(file);
+    fake_root_write(&folder, "limits.json",
+                    "{\"machine\":\"another\",\"date\":\"x\",\"limits\":[]}");
     calls[1] = 1; /* and the caller may stop it */
     assert_int_equal(peak_table_get(p, path, false, count, calls, &again, &err),
                      PEWTER_E_CANCELLED);
     assert_true(calls[0] > 0);
     peak_close(p);
-    close(fd);
-    unlink(path);
+    fake_root_free(&folder);
 }
 
 int main(void)
