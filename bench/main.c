@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/agree.h"
 #include "bench/base/card.h"
 #include "bench/base/load.h"
 #include "bench/base/store.h"
@@ -361,6 +362,7 @@ static int with_devices(split *s, const bench_options_set *o, const bench_device
         room->n_rivals =
             rival_find(o->rivals, whole->cpus, whole->threads, room->rivals, MEASURE_MOST_RIVALS);
     if (o->serve) return serve(room, whole);
+    if (o->agree != NULL) return agree(room, whole, o->agree, &gate_stop);
     choose_file(s, o);
     bench_options(&s->argc, s->argv);
     for (size_t i = 0; i < devices->n; i++)

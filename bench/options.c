@@ -20,6 +20,7 @@ static void help(void)
         "  --rivals FOLDER    where make rivals has put them (build/rivals)\n"
         "  --no-rivals        ours alone\n"
         "  --no-save          keeps no results for the report\n"
+        "  --agree FILE       measures the standard set and writes bounds that --refs takes\n"
         "  --class            prints this machine's class, that refs are kept by\n"
         "  --serve            measures what it is asked on standard input, a line a question\n"
         "  --gate PROGRAM     compares this program with another pewter-bench, in turns\n"
@@ -76,8 +77,11 @@ static int take_value(const char *option, const char *value, bench_options_set *
     const struct {
         const char *name;
         const char **to;
-    } texts[] = {
-        {"--rivals", &o->rivals}, {"--gate", &o->gate}, {"--refs", &o->refs}, {"--only", &o->only}};
+    } texts[] = {{"--rivals", &o->rivals},
+                 {"--gate", &o->gate},
+                 {"--refs", &o->refs},
+                 {"--only", &o->only},
+                 {"--agree", &o->agree}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (strcmp(option, texts[i].name) != 0) continue;
         *texts[i].to = value;

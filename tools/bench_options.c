@@ -117,8 +117,8 @@ static int read_words(const texts *t, bench_options *o)
     o->n_rivals = split(o->words + half, o->rival, TEST_MOST_RIVALS);
     if (o->n_kv == 0) return wrong("--kv", "auto, f32, f16, bf16 or q8_0", t->kv);
     for (size_t i = 0; i < o->n_rivals; i++)
-        if (strcmp(o->rival[i], "llama.cpp") != 0 && strcmp(o->rival[i], "openvino") != 0)
-            return wrong("--rival", "llama.cpp, openvino", o->rival[i]);
+        if (strcmp(o->rival[i], "llama.cpp") != 0)
+            return wrong("--rival", "llama.cpp", o->rival[i]);
     bool known;
     o->format = write_format_of(t->json ? "json" : t->output, &known);
     if (!known) return wrong("-o", "md, csv, json, jsonl, sql or none", t->output);
@@ -160,7 +160,7 @@ int bench_options_read(int argc, char **argv, bench_options *o, bool *done)
          "md, csv, json, jsonl, sql, none; default: md"},
         {"--json", NULL, ARG_FLAG, &t.json, NULL, "the same as -o json"},
         {"--rival", NULL, ARG_TEXT, &t.rival, "LIST",
-         "llama.cpp, openvino: in turns with ours (set up by make rivals)"},
+         "llama.cpp: in turns with ours (set up by make rivals)"},
         {"--kl", NULL, ARG_LONG, &o->kl, "N", "divergence from --exact over N tokens"},
         {"--exact", NULL, ARG_FLAG, &o->exact, NULL, "activations stay f32"},
         {"--energy", NULL, ARG_FLAG, &o->energy, NULL, "fail where no energy counter can be read"},

@@ -3,7 +3,7 @@
 #   tools/rivals.sh          sets up what is not there yet, one line a part
 #   tools/rivals.sh --list   what is there, with versions
 # Parts: openblas and blis (Debian's), onednn, llama.cpp with ggml and llama-bench (compiled from the
-# sources in PyPI's llama-cpp-python, for this machine: minutes), openvino (PyPI).
+# sources in PyPI's llama-cpp-python, for this machine: minutes).
 # NO_INSTALL=1 installs no packages of the system. A part that fails is named, and the others go on.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -14,8 +14,6 @@ jobs=$(nproc)
 
 llama_python=0.3.36
 onednn=2023.2.0
-openvino=2026.4.1
-genai=2026.4.1.0
 
 say() { printf 'rivals: %s\n' "$*"; }
 
@@ -88,14 +86,6 @@ make_llama() {
     echo "llama-cpp-python $llama_python" >"$root/lib/ggml.version"
 }
 
-make_openvino() {
-    pip install "openvino==$openvino" "openvino-genai==$genai" "openvino-tokenizers==$genai" \
-        gguf numpy || return 1
-    mkdir -p "$root/bin"
-    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$python" "$PWD/bench/rivals/openvino_peer.py" \
-        >"$root/bin/openvino-peer" && chmod +x "$root/bin/openvino-peer"
-}
-
 list() {
     local mark name
     for mark in "$root"/*.done; do
@@ -115,5 +105,4 @@ if tools/setup.sh rivals; then say "openblas, blis: Debian's"; else failed=' ope
 part venv 1 make_venv
 part onednn "$onednn" make_onednn
 part llama.cpp "$llama_python" make_llama
-part openvino "$openvino" make_openvino
 [ -z "$failed" ] || { say "not set up:$failed" && exit 1; }

@@ -1,0 +1,91 @@
+#include "bench/agree.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/base/card.h"
+
+static const double seconds = 0.4; /* of a case, ours alone */
+static const double margin = 0.9;
+
+/* Rounded down to three places: a bound is no measurement. */
+static json_t *bound(double value)
+{
+    return json_real(floor(margin * value * 1e3) / 1e3);
+}
+
+static json_t *bounds_of(const measure_room *room, const measure_result *m)
+{
+    json_t *bounds = json_object(), *ratios = json_object();
+    if (m->share.n > 0 && m->share.low > 0.0 && m->share.median <= 1.05)
+        json_object_set_new(bounds, "share", bound(m->share.low));
+    for (size_t i = 0; i < room->n_rivals; i++)
+        if (m->ratio[i].n > 0)
+            json_object_set_new(ratios, room->rivals[i]->name, bound(m->ratio[i].low));
+    if (json_object_size(ratios) > 0) json_object_set(bounds, "vs", ratios);
+    json_decref(ratios);
+    return bounds;
+}
+
+static bool measure(const measure_subject *subject, measure_result *out)
+{
+    static measure_run run; /* too large for the stack */
+    pewter_error err;
+    pewter_status status = measure_prepare(subject, &err);
+    double spent = 0.0, turn;
+    if (status == PEWTER_OK) measure_begin(subject, &run);
+    while (status == PEWTER_OK && spent < seconds) {
+        status = measure_turn(&run, &turn, &err);
+        spent += turn;
+    }
+    if (status == PEWTER_OK) {
+        measure_end(&run, out);
+        return true;
+    }
+    fprintf(stderr, "pewter-bench: %s: %s\n", subject->what->name, err.message);
+    return false;
+}
+
+static int write_all(json_t *cases, const measure_room *room, const char *path)
+{
+    char class[64];
+    card_class(class, sizeof class);
+    json_t *rivals = json_object(), *card = card_json("/");
+    for (size_t i = 0; i < room->n_rivals; i++)
+        json_object_set_new(rivals, room->rivals[i]->name, json_string(room->rivals[i]->version));
+    json_t *all = json_pack("{s:s, s:O, s:O, s:O, s:O}", "class", class, "date",
+                            json_object_get(card, "date"), "commit",
+                            json_object_get(card, "commit"), "rivals", rivals, "cases", cases);
+    const int failed = all == NULL || json_dump_file(all, path, JSON_INDENT(1)) != 0;
+    if (failed) fprintf(stderr, "pewter-bench: %s could not be written\n", path);
+    json_decref(all);
+    json_decref(rivals);
+    json_decref(card);
+    return failed;
+}
+
+int agree(measure_room *room, const bench_device *device, const char *path,
+          const volatile sig_atomic_t *stop)
+{
+    size_t count = 0;
+    bench_case *cases = cases_of(device, &count);
+    json_t *all = json_object();
+    bool whole = cases != NULL && all != NULL;
+    for (size_t i = 0; i < count && whole && *stop == 0; i++) {
+        const measure_subject subject = {.room = room, .what = &cases[i], .on = device};
+        measure_result result;
+        if (!cases[i].standard) continue;
+        whole = measure(&subject, &result);
+        if (whole) json_object_set_new(all, cases[i].name, bounds_of(room, &result));
+        fprintf(stderr, "%s\n", cases[i].name);
+        measure_drop(room);
+    }
+    int code = 1;
+    if (whole && *stop == 0) code = write_all(all, room, path);
+    json_decref(all);
+    free(cases);
+    return *stop != 0 ? 130 : code;
+}

@@ -1,0 +1,15 @@
+/* Writes what is agreed for a class of machines: the least shares and ratios that the gate lets pass. */
+#ifndef PW_BENCH_AGREE_H
+#define PW_BENCH_AGREE_H
+
+#include <signal.h>
+
+#include "bench/measure.h"
+
+/* Measures the standard cases and writes bounds to `path`: 90 % of the lower ends of the intervals of
+ * share and ratios, so that noise of this machine is no failure; unreliable shares are left out.
+ * Returns the exit code. */
+int agree(measure_room *room, const bench_device *device, const char *path,
+          const volatile sig_atomic_t *stop);
+
+#endif
