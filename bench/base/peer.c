@@ -169,11 +169,16 @@ static pewter_status read_answer(peer *p, double seconds, json_t **out, pewter_e
         PW_TRY(fill(p, until, err));
     }
     const size_t length = (size_t)(end - p->buf);
-    const pewter_status status = pw_json_parse(p->name, p->buf, length, MOST_BYTES, out, err);
+    json_t *answer = NULL;
+    const pewter_status status = pw_json_parse(p->name, p->buf, length, MOST_BYTES, &answer, err);
     p->used -= length + 1;
     memmove(p->buf, end + 1, p->used);
-    if (status != PEWTER_OK || json_is_object(*out)) return status;
-    json_decref(*out);
+    if (status != PEWTER_OK) return status;
+    if (json_is_object(answer)) {
+        *out = answer;
+        return PEWTER_OK;
+    }
+    json_decref(answer);
     return pw_fail(err, PEWTER_E_FORMAT, "%s answered with something else than an object", p->name);
 }
 
