@@ -181,7 +181,10 @@ static measure_subject *add_all(const bench_options_set *o, const bench_devices 
     *count = 0;
     *cases = cases_of(&devices->all[devices->n - 1], count);
     measure_subject *subjects = calloc(*count * devices->n + 1, sizeof *subjects);
-    if (*cases == NULL || subjects == NULL) return NULL;
+    if (*cases == NULL || subjects == NULL) {
+        free(subjects);
+        return NULL;
+    }
     size_t used = 0;
     for (size_t d = devices->n; d-- > 0;) {
         const bool last = d + 1 == devices->n;

@@ -46,7 +46,7 @@ for option in $(grep -ohE '(^|[ `(])--[a-z][a-z-]+' "${documents[@]}" | grep -oE
 done
 
 cd "$room" || exit 1
-export PATH=$root/$B:$PATH
+export PATH=$root/$B:$PATH PEWTER_BENCH_DIR=$room/kept XDG_CACHE_HOME=$room/cache
 if ! pewter synth model.gguf --shape tiny --type Q8_0 --seed 1 >"$room/log" 2>&1; then
     cat "$room/log"
     echo "docs: no model could be written"

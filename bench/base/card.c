@@ -10,6 +10,12 @@
 #include "kernels/features.h"
 #include "pewter.h"
 
+/* The Makefile says both; a reader of this file alone does not know them. */
+#ifndef PW_REVISION
+#define PW_REVISION    "unknown"
+#define PW_BUILD_FLAGS "unknown"
+#endif
+
 /* The first line of a file below the root; false where there is none. */
 static bool line_of(const char *root, const char *name, char *buf, size_t cap)
 {

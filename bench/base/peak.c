@@ -194,7 +194,7 @@ static void do_math(peak *p, peak_thread *self)
 #endif
     const int64_t begin = pw_now_ns(), until = begin + p->duration_ns;
     double done = 0.0;
-    int64_t now = begin;
+    int64_t now;
     do {
         done += fn(TURNS);
         now = pw_now_ns();
@@ -252,7 +252,7 @@ static void stream(peak *p, peak_thread *self)
     const int64_t begin = pw_now_ns(), until = begin + p->duration_ns;
     uint64_t sum = 0;
     size_t done = 0, at = self->at % part;
-    int64_t now = begin;
+    int64_t now;
     do {
         sum += p->read(data + at, CHUNK);
         at = at + CHUNK == part ? 0 : at + CHUNK;

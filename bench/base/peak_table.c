@@ -100,7 +100,7 @@ static void cache_loop(peak *p, peak_thread *self, bool copy)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     const double begin = (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-    double done = 0.0, now = begin;
+    double done = 0.0, now;
     do {
         for (size_t i = 0; i < turns; i++) {
             if (copy)
