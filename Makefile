@@ -91,7 +91,8 @@ objects = $(sources:%.c=$B/%.o)
 bench_base_rooms = bench/base $(if $(filter x86_64,$(ARCH)),bench/base/x86) \
   $(if $(filter aarch64,$(ARCH)),bench/base/arm)
 bench_base_objects   = $(patsubst %.c,$B/%.o,$(foreach r,$(bench_base_rooms),$(wildcard $r/*.c)))
-bench_model_objects  = $(patsubst %.c,$B/%.o,$(wildcard bench/model/*.c))
+bench_model_objects  = $(patsubst %.c,$B/%.o,$(wildcard bench/model/*.c bench/report/*.c)) \
+  $B/bench/report/assets.o
 bench_kernel_objects = $(patsubst %.c,$B/%.o,$(wildcard bench/*.c) \
   $(filter-out %_peer.c,$(wildcard bench/rivals/*.c))) $B/bench/shim.o \
   $(filter-out $B/tests/check/main.o,$(pwcheck_objects))
@@ -156,6 +157,15 @@ $B/pewter: $(tool_objects) $(static)
 	$Q $(link) -pie -o $@ $^ $(LDLIBS) $(editing_libs)
 
 # ---- Bench ---------------------------------------------------------------------------------------
+
+# The library for charts is put into the program as it is; without it a report has tables only.
+chart_js = $(firstword $(wildcard $(foreach f,chart.min.js Chart.min.js chart.umd.js, \
+  /usr/share/javascript/chart.js/$f /usr/share/nodejs/chart.js/dist/$f)))
+
+$B/bench/report/assets.o: bench/report/assets.S $(wildcard bench/report/page.*) $(chart_js) $B/flags
+	@mkdir -p $(@D)
+	@echo "  AS    $<"
+	$Q $(CC) $(if $(chart_js),-DCHART_JS='"$(chart_js)"') -I. -c $< -o $@
 
 CXX ?= g++
 $B/bench/shim.o: bench/shim.cc bench/shim.h $B/flags
@@ -278,7 +288,7 @@ lint:
 	@tests/lint.sh
 
 sources_all = $(wildcard include/*.h include/pw/*.h $(foreach d,$(rooms) kernels/cpu/x86 tools \
-  bench bench/base bench/base/x86 bench/base/arm bench/model bench/rivals \
+  bench bench/base bench/base/x86 bench/base/arm bench/model bench/report bench/rivals \
   docs/examples tests/unit tests/check tests/e2e tests/support tests/fuzz,$d/*.c $d/*.h))
 
 fmt:

@@ -34,7 +34,7 @@ tools() {
     grep -rn '^ *# *include *"' --include='*.[ch]' tools docs/examples |
         awk -F'[:"]' '
         $4 != "pewter.h" && $4 != "pw/attr.h" && $4 != "runtime/text/json.h" && $4 !~ /^tools\// &&
-        $4 !~ /^bench\/(base|model)\// {
+        $4 !~ /^bench\/(base|model|report)\// {
             print $1 ":" $2 ": includes " $4; bad = 1 }
         END { exit bad }'
 }
@@ -42,10 +42,10 @@ tools() {
 # What the bench shares with the command sees no more of the library than the command does, and the
 # names of CPU features. pewter-bench itself may look anywhere.
 bench() {
-    grep -rn '^ *# *include *"' --include='*.[ch]' bench/base bench/model |
+    grep -rn '^ *# *include *"' --include='*.[ch]' bench/base bench/model bench/report |
         awk -F'[:"]' '
         $4 != "pewter.h" && $4 !~ /^pw\// && $4 != "runtime/text/json.h" &&
-        $4 != "kernels/features.h" && $4 !~ /^bench\/(base|model)\// {
+        $4 != "kernels/features.h" && $4 !~ /^bench\/(base|model|report)\// {
             print $1 ":" $2 ": includes " $4; bad = 1 }
         END { exit bad }'
 }

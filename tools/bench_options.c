@@ -6,7 +6,7 @@
 
 static const arg_command command = {
     .name = "bench",
-    .plain = "MODEL...",
+    .plain = "[MODEL...]",
     .summary = "How fast a model runs, beside what the machine allows: prompt (pp), generation "
                "(tg) and both\n"
                "at a depth of context. Options and fields are those of llama.cpp's llama-bench, "
@@ -15,8 +15,9 @@ static const arg_command command = {
     .examples = "pewter bench model.gguf\n"
                 "pewter bench model.gguf -p 128,512 -n 128 -d 0,2048 -r 7 -o jsonl\n"
                 "pewter bench model.gguf --rival llama.cpp --kl 128\n"
-                "pewter bench model.gguf -p 0 -n 64 --profile --trace trace.json",
-    .plain_least = 1,
+                "pewter bench model.gguf -p 0 -n 64 --profile --trace trace.json\n"
+                "pewter bench --report report.html",
+    .plain_least = 0,
     .plain_most = ARG_MAX_PLAIN,
 };
 
@@ -166,6 +167,7 @@ int bench_options_read(int argc, char **argv, bench_options *o, bool *done)
         {"--energy", NULL, ARG_FLAG, &o->energy, NULL, "fail where no energy counter can be read"},
         {"--profile", NULL, ARG_FLAG, &o->profile, NULL, "what each op took, on standard error"},
         {"--trace", NULL, ARG_TEXT, &o->trace, "FILE", "a trace for Perfetto or Chrome"},
+        {"--report", NULL, ARG_TEXT, &o->report, "FILE", "a page of all results that were kept"},
         {"--no-save", NULL, ARG_FLAG, &o->no_save, NULL, "keep no results for the report"},
         {"--verbose", "-v", ARG_FLAG, &o->verbose, NULL, "say what the engine does"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
@@ -176,6 +178,11 @@ int bench_options_read(int argc, char **argv, bench_options *o, bool *done)
     if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
     int code = read_lists(&t, o);
     if (code == EXIT_FINE) code = read_words(&t, o);
+    if (code == EXIT_FINE && o->n_models == 0 && o->report == NULL) {
+        fprintf(stderr, "pewter bench: a model is wanted, or --report FILE; see pewter bench "
+                        "--help\n");
+        code = EXIT_USAGE;
+    }
     o->profile = o->profile || o->trace != NULL;
     *done = code != EXIT_FINE;
     return code;

@@ -7,6 +7,7 @@
 #include "bench/base/rapl.h"
 #include "bench/base/store.h"
 #include "bench/model/kl.h"
+#include "bench/report/report.h"
 #include "runtime/text/json.h"
 #include "tools/bench_options.h"
 #include "tools/commands.h"
@@ -327,6 +328,18 @@ static void open_kept(bench_run *run)
     json_decref(head);
 }
 
+static int write_report(const bench_run *run)
+{
+    char folder[4096];
+    size_t runs = 0;
+    pewter_error err;
+    pewter_status status = store_folder(folder, sizeof folder, &err);
+    if (status == PEWTER_OK) status = report_write(folder, run->o->report, run->card, &runs, &err);
+    if (status != PEWTER_OK) return common_failed(status, &err);
+    fprintf(stderr, "%s: %zu files of results from %s\n", run->o->report, runs, folder);
+    return EXIT_FINE;
+}
+
 int cmd_bench(int argc, char **argv)
 {
     static bench_options o;
@@ -342,14 +355,18 @@ int cmd_bench(int argc, char **argv)
     if (status != PEWTER_OK) return common_failed(status, &err);
     run.card = card_json(run.root);
     common_catch(NULL);
-    open_kept(&run);
-    const int code = all_settings(&run);
-    write_end(o.format, run.records, stdout);
+    if (o.n_models > 0) open_kept(&run);
+    int code = all_settings(&run);
+    if (o.n_models > 0) write_end(o.format, run.records, stdout);
     if (run.kept != NULL) {
         fclose(run.kept);
         if (run.records == 0) (void)unlink(run.kept_path);
     }
     common_release();
+    if (o.report != NULL && code != EXIT_INTERRUPTED) {
+        const int written = write_report(&run);
+        if (code == EXIT_FINE) code = written;
+    }
     json_decref(run.card);
     return code;
 }

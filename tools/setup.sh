@@ -58,10 +58,18 @@ need_check() {
 
 has_cxx_header() { printf '#include <%s>\n' "$1" | "${CXX:-g++}" -E -o /dev/null -xc++ - 2>/dev/null; }
 
+has_chart() {
+    for file in /usr/share/javascript/chart.js/*.min.js /usr/share/nodejs/chart.js/dist/chart*.js; do
+        [ ! -e "$file" ] || return 0
+    done
+    return 1
+}
+
 need_bench() {
     need_build
     need "${CXX:-g++}" has_command "${CXX:-g++}"
     need libbenchmark-dev has_cxx_header benchmark/benchmark.h
+    need libjs-chart.js has_chart
 }
 
 has_shared() { ldconfig -p 2>/dev/null | grep -q "$1" || /sbin/ldconfig -p 2>/dev/null | grep -q "$1"; }

@@ -55,6 +55,12 @@ PEWTER_SYS_ROOT=$room/machine pw bench model.gguf -p 8 -n 0 -r 1 -o jsonl --ener
 says $? "energy from a counter that can be read"
 PEWTER_SYS_ROOT=$room refused 1 "energy counter" bench model.gguf --energy
 
+# ---- Report --------------------------------------------------------------------------------------
+pw bench --report page.html
+[ "$status" -eq 0 ] && grep -q 'files of results from' err && grep -q '<title>Pewter: measured' page.html && grep -q '"n_prompt":16' page.html
+says $? "a page of what was kept"
+refused 1 "/nonexistent/page.html cannot be written" bench --report /nonexistent/page.html
+
 # ---- Refusals ------------------------------------------------------------------------------------
 refused 1 "no-such.gguf: No such file" bench no-such.gguf --no-save
 refused 2 "--rival: llama.cpp wanted, found 'x'" bench model.gguf --rival x
