@@ -282,6 +282,21 @@ static void print_text(const pw_machine *m, pw_out *out)
     pw_print(out, "\n");
 }
 
+/* Many numbers at once: each pw_print costs a change of locale. */
+static void print_cpus(const pw_site *site, pw_out *out)
+{
+    char text[1024];
+    size_t at = 0;
+    for (size_t c = 0; c < site->n_cpus; c++) {
+        const int length =
+            snprintf(text + at, sizeof text - at, "%s%d", c > 0 ? "," : "", site->cpus[c]);
+        if (length > 0) at += (size_t)length;
+        if (at + 16 < sizeof text && c + 1 < site->n_cpus) continue;
+        pw_print(out, "%s", text);
+        at = 0;
+    }
+}
+
 static void print_json(const pw_machine *m, pw_out *out)
 {
     char words[256];
@@ -308,8 +323,7 @@ static void print_json(const pw_machine *m, pw_out *out)
         pw_print(out, "%s{\"name\":", i > 0 ? "," : "");
         pw_print_json(out, m->sites[i].name);
         pw_print(out, ",\"cpus\":[");
-        for (size_t c = 0; c < m->sites[i].n_cpus; c++)
-            pw_print(out, "%s%d", c > 0 ? "," : "", m->sites[i].cpus[c]);
+        print_cpus(&m->sites[i], out);
         pw_print(out, "]}");
     }
     pw_print(out, "]}");
