@@ -192,6 +192,17 @@ typedef struct entry {
     int64_t value;
 } entry;
 
+/* The number of GGUF's "general.file_type" for files whose matrices are all of one format; others'
+ * loaders want it. */
+static uint32_t file_type_of(pw_dtype type)
+{
+    static const unsigned char numbers[PW_DTYPE_COUNT] = {
+        [PW_F32] = 0,   [PW_F16] = 1,    [PW_Q4_0] = 2,   [PW_Q4_1] = 3,  [PW_Q8_0] = 7,
+        [PW_Q5_0] = 8,  [PW_Q5_1] = 9,   [PW_Q4_K] = 14,  [PW_Q5_K] = 16, [PW_Q6_K] = 18,
+        [PW_BF16] = 32, [PW_TQ1_0] = 36, [PW_TQ2_0] = 37, [PW_MXFP4] = 38};
+    return numbers[type];
+}
+
 static void write_metadata(synth *s, uint64_t n_tensors)
 {
     const pw_hparams *h = &s->h;
@@ -207,7 +218,7 @@ static void write_metadata(synth *s, uint64_t n_tensors)
                              {"vocab_size", h->vocab},
                              {"attention.sliding_window", h->window}};
     const size_t n_entries = sizeof entries / sizeof *entries - (h->window == 0 ? 1 : 0);
-    enum { OTHERS = 7 };
+    enum { OTHERS = 8 };
     char text[64], key[96];
     pw_write_head(&s->w, n_tensors, OTHERS + n_entries + PW_SYNTH_VOCAB_KEYS);
     pw_write_key_text(&s->w, "general.architecture", h->architecture);
@@ -216,6 +227,7 @@ static void write_metadata(synth *s, uint64_t n_tensors)
     snprintf(text, sizeof text, "random weights, seed %llu", (unsigned long long)s->options->seed);
     pw_write_key_text(&s->w, "general.description", text);
     pw_write_key_u32(&s->w, "general.quantization_version", 2);
+    pw_write_key_u32(&s->w, "general.file_type", file_type_of(s->type));
     for (size_t i = 0; i < n_entries; i++) {
         snprintf(key, sizeof key, "%s.%s", h->architecture, entries[i].name);
         pw_write_key_u32(&s->w, key, (uint32_t)entries[i].value);

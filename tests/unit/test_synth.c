@@ -58,6 +58,11 @@ static void check_type(fixture *f, const char *type)
     assert_int_equal(t->dtype, pw_dtype_from_name(type));
     assert_int_equal(pw_gguf_tensor_named(file, "token_embd.weight")->dtype, t->dtype);
     assert_int_equal(pw_gguf_tensor_named(file, "output_norm.weight")->dtype, PW_F32);
+    uint64_t file_type = 99;
+    bool found = false;
+    assert_int_equal(pw_gguf_get_uint(file, "general.file_type", &file_type, &found, &f->err),
+                     PEWTER_OK);
+    assert_true(found && (file_type != 0 || t->dtype == PW_F32)); /* 0 says F32 */
     double sum = 0.0, squares = 0.0;
     float row[256];
     for (int64_t i = 0; i < t->n[1]; i++) {
