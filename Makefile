@@ -253,7 +253,7 @@ check-arm:
 	@tests/arm.sh
 
 # The bench: minutes. What it wants beside the build is installed first.
-.PHONY: bench bench-check bench-run rivals
+.PHONY: bench bench-check bench-full bench-run rivals
 bench:
 	@tools/setup.sh bench
 	$(again) bench-run
@@ -265,6 +265,12 @@ bench-check:
 	@tools/setup.sh bench
 	$(again) $B/pewter-bench
 	@bench/check.sh '$(BASE)' $(BENCH)
+
+# Results for docs/BENCHMARKS.md, beside every rival: the better part of an hour.
+bench-full:
+	@tools/setup.sh bench
+	$(again) $B/pewter $B/pewter-bench
+	@B=$B bench/full.sh
 
 rivals:
 	@tools/rivals.sh
@@ -357,6 +363,7 @@ help:
 	@echo 'make bench      every kernel beside the limits of this machine (BENCH="--help" for its options)'
 	@echo 'make rivals     installs and compiles the programs that the bench compares with'
 	@echo 'make bench-check BASE=revision   fails where this tree is slower or wrong'
+	@echo 'make bench-full kernels and models beside every rival, as build/bench-full.md'
 	@echo 'make lint       format, warnings of gcc and clang, analyser, floors, headers, symbols'
 	@echo 'make asan tsan fuzz cover     tests under sanitizers; fuzz targets (FUZZ_SECONDS=20); coverage'
 	@echo 'make fmt        formats the sources'

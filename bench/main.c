@@ -16,6 +16,7 @@
 #include "bench/options.h"
 #include "bench/serve.h"
 #include "bench/shim.h"
+#include "bench/show.h"
 #include "bench/small.h"
 #include "runtime/text/json.h"
 
@@ -93,60 +94,13 @@ static void benchmark(bench_run *run, void *context)
         }
         bench_seconds(run, seconds);
     }
+    /* A slow case is over in fewer slices than are wanted. */
+    for (double seconds; state.slices + 1 < subject->room->least_slices;)
+        if (atomic_load(&interrupted) != 0 || measure_turn(&state, &seconds, &err) != PEWTER_OK)
+            break;
     measure_result result;
     measure_end(&state, &result);
     report(run, subject, &result);
-}
-
-/* ---- Showing --------------------------------------------------------------------------------- */
-
-static const measure_room *shown_room;
-
-/* A figure in a column of 8 and a blank; a dash where there is none. */
-static void cell(double value, int decimals, const char *unit)
-{
-    char text[32] = "-";
-    if (!isnan(value)) snprintf(text, sizeof text, "%.*f%s", decimals, value, unit);
-    printf(" %8s", text);
-}
-
-static void show_head(const measure_room *room)
-{
-    printf("%-58s %11s %8s %8s %8s %8s", "kernel/shape/threads", "time us", "GOP/s", "GB/s",
-           "share", "x plain");
-    for (size_t i = 0; i < room->n_rivals; i++) printf(" %9s%-8s", "x ", room->rivals[i]->name);
-    printf("\n");
-}
-
-static void show(const bench_line *line)
-{
-    if (line->error != NULL) {
-        printf("%-58s %s\n", line->name, line->error);
-        fflush(stdout);
-        return;
-    }
-    printf("%-58s %11.2f", line->name, line->seconds * 1e6);
-    cell(line->counter(line, "GOP/s"), 1, "");
-    cell(line->counter(line, "GB/s"), 2, "");
-    const double share = line->counter(line, "share");
-    cell(100.0 * share, 1, "%");
-    cell(line->counter(line, "vs_reference"), 1, "");
-    for (size_t i = 0; i < shown_room->n_rivals; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "vs_%s", shown_room->rivals[i]->name);
-        const double ratio = line->counter(line, name);
-        snprintf(name, sizeof name, "vs_%s_low", shown_room->rivals[i]->name);
-        const double low = line->counter(line, name);
-        snprintf(name, sizeof name, "vs_%s_high", shown_room->rivals[i]->name);
-        if (isnan(ratio))
-            printf(" %17s", "-");
-        else
-            printf(" %5.2f [%4.2f-%4.2f]", ratio, low, line->counter(line, name));
-    }
-    if (share > 1.05) printf(" unreliable");
-    if (line->counter(line, "cached") > 0.0) printf(" cached");
-    printf("\n");
-    fflush(stdout);
 }
 
 /* ---- The whole run --------------------------------------------------------------------------- */
@@ -247,10 +201,9 @@ static int run_all(const bench_options_set *o, const bench_devices *devices, mea
     } else {
         estimate(bench_matching(), room);
         add_facts(room);
-        shown_room = room;
         const load_mark begin = load_now("/", NULL, 0);
-        if (isatty(STDOUT_FILENO) || kept != NULL) show_head(room);
-        (void)bench_go(show, interrupted_text);
+        show_begin(room, o->markdown, o->markdown || isatty(STDOUT_FILENO) || kept != NULL);
+        (void)bench_go(show_line, interrupted_text);
         code = finish(room, &begin, kept);
     }
     measure_drop(room);
@@ -331,6 +284,27 @@ static bool show_progress(void *context, const char *what, uint64_t done, uint64
     return atomic_load(&interrupted) == 0;
 }
 
+/* The machine and what is compared with, a line each. */
+static int print_card(const measure_room *room)
+{
+    json_t *card = card_json("/");
+    const char *key;
+    const json_t *value;
+    json_object_foreach(card, key, value)
+    {
+        char *text = json_dumps(value, JSON_ENCODE_ANY);
+        if (json_is_string(value))
+            printf("- %s: %s\n", key, json_string_value(value));
+        else if (text != NULL)
+            printf("- %s: %s\n", key, text);
+        free(text);
+    }
+    for (size_t i = 0; i < room->n_rivals; i++)
+        printf("- %s: %s\n", room->rivals[i]->name, room->rivals[i]->version);
+    json_decref(card);
+    return card != NULL ? 0 : 1;
+}
+
 static int print_limits(const peak_table *table, bool json)
 {
     if (!json) {
@@ -342,6 +316,16 @@ static int print_limits(const peak_table *table, bool json)
     printf("\n");
     json_decref(all);
     return failed;
+}
+
+/* Says which are not there. */
+static bool rivals_missing(const measure_room *room)
+{
+    const char *const *line = rival_missing();
+    if (room->n_rivals == 0) fprintf(stderr, "pewter-bench: no rival is set up: make rivals\n");
+    for (; room->n_rivals > 0 && *line != NULL; line++)
+        fprintf(stderr, "pewter-bench: a rival is missing: %s\n", *line);
+    return room->n_rivals == 0 || rival_missing()[0] != NULL;
 }
 
 static int with_devices(split *s, const bench_options_set *o, const bench_devices *devices,
@@ -358,12 +342,15 @@ static int with_devices(split *s, const bench_options_set *o, const bench_device
         return status == PEWTER_E_CANCELLED ? 130 : 1;
     }
     room->table = &table;
+    room->least_slices = o->slices;
     room->cache_bytes = peak_cache_bytes(room->peak);
     if (room->cache_bytes == 0) room->cache_bytes = (size_t)32 << 20;
     if (o->limits) return print_limits(&table, o->json);
     if (!o->no_rivals)
         room->n_rivals =
             rival_find(o->rivals, whole->cpus, whole->threads, room->rivals, MEASURE_MOST_RIVALS);
+    if (o->all_rivals && rivals_missing(room)) return 1;
+    if (o->card) return print_card(room);
     if (o->serve) return serve(room, whole);
     if (o->agree != NULL) return agree(room, whole, o->agree, &gate_stop);
     choose_file(s, o);

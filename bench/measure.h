@@ -19,6 +19,7 @@ typedef struct measure_room {
     const peak_table *table;
     const rival *rivals[MEASURE_MOST_RIVALS];
     size_t n_rivals;
+    size_t least_slices; /* of a case */
     size_t cache_bytes;  /* of the last cache; a set under four times that is called cached */
     const void *subject; /* the case and device that is ready, NULL: none */
     struct measure_ready *ready;

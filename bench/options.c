@@ -13,12 +13,17 @@ static void help(void)
         "all.\n\n"
         "options:\n"
         "  --full             all cases, not only the standard ones\n"
+        "  --card             prints this machine and the rivals, as Markdown\n"
+        "  --slices N         interleaved slices of each case, at least (of Google Benchmark's "
+        "time)\n"
         "  --threads N[,N]    threads (all cores; with a filter or --full also 1 and powers of "
         "two)\n"
         "  --limits           prints the measured limits and ends; --json: as JSON\n"
         "  --again            measures the limits anew, whatever was kept\n"
         "  --rivals FOLDER    where make rivals has put them (build/rivals)\n"
         "  --no-rivals        ours alone\n"
+        "  --all-rivals       fails where a rival is not set up\n"
+        "  --markdown         a table with intervals and the limits of each case's own slices\n"
         "  --no-save          keeps no results for the report\n"
         "  --agree FILE       measures the standard set and writes bounds that --refs takes\n"
         "  --class            prints this machine's class, that refs are kept by\n"
@@ -59,9 +64,12 @@ static bool take_flag(const char *option, bench_options_set *o)
         const char *name;
         bool *value;
     } flags[] = {
-        {"--full", &o->full},       {"--limits", &o->limits}, {"--again", &o->again},
-        {"--json", &o->json},       {"--serve", &o->serve},   {"--no-rivals", &o->no_rivals},
-        {"--no-save", &o->no_save}, {"--class", &o->class},
+        {"--full", &o->full},         {"--limits", &o->limits},
+        {"--again", &o->again},       {"--json", &o->json},
+        {"--serve", &o->serve},       {"--no-rivals", &o->no_rivals},
+        {"--no-save", &o->no_save},   {"--class", &o->class},
+        {"--markdown", &o->markdown}, {"--all-rivals", &o->all_rivals},
+        {"--card", &o->card},
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         if (strcmp(option, flags[i].name) != 0) continue;
@@ -92,6 +100,13 @@ static int take_value(const char *option, const char *value, bench_options_set *
         o->seconds = strtod(value, &end);
         if (*end == 0 && o->seconds >= 1.0) return 0;
         fprintf(stderr, "pewter-bench: --seconds: 1 or more wanted, '%s' found\n", value);
+        return 2;
+    }
+    if (strcmp(option, "--slices") == 0) {
+        const long n = strtol(value, &end, 10);
+        o->slices = (size_t)n;
+        if (*value != 0 && *end == 0 && n >= 1 && n <= 200) return 0;
+        fprintf(stderr, "pewter-bench: --slices: 1 to 200 wanted, '%s' found\n", value);
         return 2;
     }
     if (strcmp(option, "--threads") == 0) {

@@ -3,6 +3,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 bench=$PWD/${B:-build/release}/pewter-bench
+tree=$PWD
 room=$(mktemp -d)
 trap 'rm -rf "$room"' EXIT
 cd "$room" || exit 1
@@ -47,6 +48,22 @@ run --class
 grep -qE '^[a-z0-9.-]+$' out
 says $? "a class of machines"
 
+run --benchmark_filter='add_f32_.*/k576_n1/threads:1' "${quick[@]}" --no-save --markdown --slices 7
+[ "$status" -eq 0 ] && grep -qE '^\| add_f32_ref/k576_n1/threads:1 +\|( +[-0-9.]+( cached| \[[0-9.]+-[0-9.]+\])? \|){7}$' out
+says $? "a table in Markdown, with intervals"
+run --card --no-rivals
+[ "$status" -eq 0 ] && grep -q '^- cpu: ' out && grep -q '^- compiler: ' out
+says $? "the machine's card"
+run --all-rivals --rivals "$room/none"
+[ "$status" -eq 1 ] && grep -q 'pewter-bench: a rival is missing: ggml' err
+says $? "a rival that is missing is named"
+PEWTER_RIVALS=$room/none B=$(dirname "$bench") "$tree/bench/full.sh" "$room/full.md" >out 2>err
+[ $? -eq 1 ] && [ ! -e full.md ] && grep -q 'not every rival is set up, missing: llama.cpp openvino' err
+says $? "results are published beside every rival, or not at all"
+
+run --slices 0
+[ "$status" -eq 2 ] && grep -q 'slices: 1 to 200 wanted' err
+says $? "slices that are none are refused"
 run --benchmark_filter=no_such_kernel "${quick[@]}"
 [ "$status" -ne 0 ] && [ "$(wc -l <err)" -eq 1 ] && grep -q 'the filter matches none of' err
 says $? "a filter that matches nothing is refused"

@@ -118,11 +118,11 @@ static int read_words(const texts *t, bench_options *o)
     o->n_rivals = split(o->words + half, o->rival, TEST_MOST_RIVALS);
     if (o->n_kv == 0) return wrong("--kv", "auto, f32, f16, bf16 or q8_0", t->kv);
     for (size_t i = 0; i < o->n_rivals; i++)
-        if (strcmp(o->rival[i], "llama.cpp") != 0)
-            return wrong("--rival", "llama.cpp", o->rival[i]);
+        if (strcmp(o->rival[i], "llama.cpp") != 0 && strcmp(o->rival[i], "openvino") != 0)
+            return wrong("--rival", "llama.cpp or openvino", o->rival[i]);
     bool known;
     o->format = write_format_of(t->json ? "json" : t->output, &known);
-    if (!known) return wrong("-o", "md, csv, json, jsonl, sql or none", t->output);
+    if (!known) return wrong("-o", "md, full, csv, json, jsonl, sql or none", t->output);
     if (o->repeats < 1 || o->repeats > TEST_MOST_REPEATS) {
         fprintf(stderr, "pewter bench: -r: 1 to %d wanted, found %d\n", TEST_MOST_REPEATS,
                 o->repeats);
@@ -158,10 +158,10 @@ int bench_options_read(int argc, char **argv, bench_options *o, bool *done)
         {"--repetitions", "-r", ARG_INT, &o->repeats, "N", "of each test; default: 5"},
         {"--no-warmup", NULL, ARG_FLAG, &o->no_warmup, NULL, "no repetition that does not count"},
         {"--output", "-o", ARG_TEXT, &t.output, "FORM",
-         "md, csv, json, jsonl, sql, none; default: md"},
+         "md, full (intervals, memory, load), csv, json, jsonl, sql, none; default: md"},
         {"--json", NULL, ARG_FLAG, &t.json, NULL, "the same as -o json"},
         {"--rival", NULL, ARG_TEXT, &t.rival, "LIST",
-         "llama.cpp: in turns with ours (set up by make rivals)"},
+         "llama.cpp,openvino: in turns with ours (set up by make rivals)"},
         {"--kl", NULL, ARG_LONG, &o->kl, "N", "divergence from --exact over N tokens"},
         {"--exact", NULL, ARG_FLAG, &o->exact, NULL, "activations stay f32"},
         {"--energy", NULL, ARG_FLAG, &o->energy, NULL, "fail where no energy counter can be read"},

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/base/card.h"
@@ -20,7 +21,32 @@ typedef struct bench_run {
     FILE *kept; /* results for the report; NULL: none are kept */
     char kept_path[4096];
     size_t records;
+    char said[TEST_MOST_RIVALS][256]; /* of rivals, so that nothing is said twice */
 } bench_run;
+
+/* What a terminal is told while a test runs. */
+static struct {
+    size_t test, tests;
+    time_t begin;
+} progress;
+
+/* The repetitions behind `done`, from the time that those before them took. */
+static void tell(const test_what *what, int done)
+{
+    if (!isatty(STDERR_FILENO)) return;
+    const double each = difftime(time(NULL), progress.begin) / (double)(done + 1);
+    fprintf(stderr, "\r\033[Ktest %zu of %zu: %lld + %lld tokens at %lld, repetition %d of %d",
+            progress.test, progress.tests, (long long)what->prompt, (long long)what->gen,
+            (long long)what->depth, done, what->repeats);
+    if (done > 0 && done < what->repeats)
+        fprintf(stderr, ", about %.0f s left of it", each * (double)(what->repeats - done));
+    fputc('\r', stderr);
+}
+
+static void tell_end(void)
+{
+    if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+}
 
 static bool stop(void)
 {
@@ -148,6 +174,7 @@ static int one_test(bench_run *run, const test_bed *bed, const record_model *mod
     const pewter_status status =
         result != NULL ? test_run(bed, what, result, &err) : PEWTER_E_MEMORY;
     int code = EXIT_FINE;
+    tell_end();
     if (status == PEWTER_OK) {
         json_t *record = record_of(model, what, bed, result, kl);
         if (record != NULL) {
@@ -155,9 +182,12 @@ static int one_test(bench_run *run, const test_bed *bed, const record_model *mod
             keep(run, record);
         }
         for (size_t i = 0; i < bed->n_rivals; i++) {
-            if (result->rivals[i].error[0] == 0) continue;
-            fprintf(stderr, "pewter: %s\n", result->rivals[i].error);
+            const char *error = result->rivals[i].error;
+            if (error[0] == 0) continue;
             code = EXIT_FAILED;
+            if (strcmp(error, run->said[i]) == 0) continue;
+            snprintf(run->said[i], sizeof run->said[i], "%s", error);
+            fprintf(stderr, "pewter: %s\n", error);
         }
         json_decref(record);
     } else {
@@ -185,10 +215,10 @@ static int all_tests(bench_run *run, const test_bed *bed, const record_model *mo
                                     .profile = o->profile,
                                     .profile_to = o->profile ? stderr : NULL,
                                     .trace_path = o->trace};
-            if (isatty(STDERR_FILENO))
-                fprintf(stderr, "\r\033[Ktest %zu of %zu: %lld + %lld tokens at %lld\r",
-                        d * n + i + 1, o->depth.n * n, (long long)what.prompt, (long long)what.gen,
-                        (long long)what.depth);
+            progress.test = d * n + i + 1;
+            progress.tests = o->depth.n * n;
+            progress.begin = time(NULL);
+            tell(&what, 0);
             const int one = one_test(run, bed, model, &what, kl);
             if (one == EXIT_INTERRUPTED || common_interrupted()) return EXIT_INTERRUPTED;
             if (one != EXIT_FINE) code = one;
@@ -252,7 +282,8 @@ static int compare_exact(const bench_run *run, const setting *s, pewter_model *m
 
 static int with_model(bench_run *run, const setting *s, pewter_engine *engine, pewter_model *model)
 {
-    test_bed bed = {.engine = engine, .model = model, .root = run->root, .stop = stop};
+    test_bed bed = {
+        .engine = engine, .model = model, .root = run->root, .stop = stop, .told = tell};
     record_model about = {.path = s->path,
                           .kv =
                               strcmp(s->kv, "auto") == 0 ? (run->o->exact ? "f32" : "bf16") : s->kv,

@@ -3,7 +3,7 @@
 #   tools/rivals.sh          sets up what is not there yet, one line a part
 #   tools/rivals.sh --list   what is there, with versions
 # Parts: openblas and blis (Debian's), onednn, llama.cpp with ggml and llama-bench (compiled from the
-# sources in PyPI's llama-cpp-python, for this machine: minutes).
+# sources in PyPI's llama-cpp-python, for this machine: minutes), openvino (GenAI, which reads GGUF).
 # NO_INSTALL=1 installs no packages of the system. A part that fails is named, and the others go on.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -14,6 +14,7 @@ jobs=$(nproc)
 
 llama_python=0.3.36
 onednn=2023.2.0
+openvino=2026.4.1
 
 say() { printf 'rivals: %s\n' "$*"; }
 
@@ -80,10 +81,23 @@ make_llama() {
     mkdir -p "$root/bin" "$root/lib" || return 1
     cp -a "$work"/build/bin/*.so* "$root/lib/" || return 1
     cp "$work/build/bin/llama-bench" "$root/bin/" || return 1
-    ${CC:-gcc} -std=c17 -D_GNU_SOURCE -O2 -Wall -DRIVAL_VERSION="\"$llama_python\"" -I. -Iinclude -I"$work/vendor/llama.cpp/include" \
-        -I"$work/vendor/llama.cpp/ggml/include" bench/rivals/llama_peer.c -o "$root/bin/llama.cpp-peer" \
-        -L"$root/lib" -lllama -lggml -lggml-base -ljansson -Wl,-rpath,"$root/lib" || return 1
     echo "llama-cpp-python $llama_python" >"$root/lib/ggml.version"
+}
+
+make_openvino() {
+    pip install "openvino==$openvino" "openvino-genai==$openvino.0" "openvino-tokenizers==$openvino.0"
+}
+
+# Our programs that answer the bench's questions with theirs.
+make_peers() {
+    mkdir -p "$root/bin" || return 1
+    rm -f "$root"/bin/*-peer
+    { echo "#!$python" && cat bench/rivals/openvino_peer.py; } >"$root/bin/openvino-peer" || return 1
+    chmod +x "$root/bin/openvino-peer" && "$root/bin/openvino-peer" --help || return 1
+    ${CC:-gcc} -std=c17 -D_GNU_SOURCE -O2 -Wall -DRIVAL_VERSION="\"$llama_python\"" -I. -Iinclude \
+        -I"$root/llama/vendor/llama.cpp/include" -I"$root/llama/vendor/llama.cpp/ggml/include" \
+        bench/rivals/llama_peer.c -o "$root/bin/llama.cpp-peer" \
+        -L"$root/lib" -lllama -lggml -lggml-base -ljansson -Wl,-rpath,"$root/lib"
 }
 
 list() {
@@ -104,5 +118,7 @@ failed=
 if tools/setup.sh rivals; then say "openblas, blis: Debian's"; else failed=' openblas blis'; fi
 part venv 1 make_venv
 part onednn "$onednn" make_onednn
+part openvino "$openvino" make_openvino
 part llama.cpp "$llama_python" make_llama
+part peers "$(cat bench/rivals/*_peer.* | cksum | cut -d ' ' -f 1)" make_peers
 [ -z "$failed" ] || { say "not set up:$failed" && exit 1; }

@@ -106,6 +106,9 @@ static void set_ours(json_t *r, const test_what *w, const test_result *t, const 
     set_real(r, "share_roofline", t->share.median, share);
     set_real(r, "share_low", t->share.low, share);
     set_real(r, "share_high", t->share.high, share);
+    set_real(r, "memory_gbs", t->memory.median * 1e-9, t->memory.n > 0);
+    set_real(r, "memory_low_gbs", t->memory.low * 1e-9, t->memory.n > 0);
+    set_real(r, "memory_high_gbs", t->memory.high * 1e-9, t->memory.n > 0);
     set_bool(r, "unreliable", share && t->share.median > 1.05);
     json_object_set_new(r, "output_hash", w->gen > 0 ? json_string(hash) : json_null());
     set_real(r, "kl_mean", kl->mean, kl->n > 0);

@@ -163,7 +163,8 @@ static pewter_status repetitions(runner *r, test_result *out, pewter_error *err)
 {
     const test_what *w = r->what;
     const double tokens = (double)(w->prompt + w->gen);
-    double firsts[TEST_MOST_REPEATS], shares[TEST_MOST_REPEATS], speeds[TEST_MOST_REPEATS];
+    double firsts[TEST_MOST_REPEATS], shares[TEST_MOST_REPEATS], speeds[TEST_MOST_REPEATS],
+        memory[TEST_MOST_REPEATS];
     beside rivals;
     beside_begin(&rivals, r->bed, w, r->tokens);
     rapl_mark from, to;
@@ -186,12 +187,15 @@ static pewter_status repetitions(runner *r, test_result *out, pewter_error *err)
         out->speeds[i] = speeds[i] = tokens / ((double)t.total_ns * 1e-9);
         firsts[i] = (double)t.prompt_ns;
         shares[i] = share_of(r, &before, &after, t.total_ns);
+        memory[i] = between(&before, &after).bytes;
         out->n = i + 1;
         beside_turn(&rivals, speeds[i]);
+        if (r->bed->told != NULL) r->bed->told(w, out->n);
     }
     beside_end(&rivals, out);
     out->speed = stats_of(speeds, (size_t)out->n);
     out->share = stats_of(shares, (size_t)out->n);
+    out->memory = stats_of(memory, (size_t)out->n);
     out->first_ns = w->prompt > 0 ? stats_of(firsts, (size_t)out->n).median : 0.0;
     out->joules = energy ? joules / (tokens * (double)out->n) : -1.0;
     return PEWTER_OK;

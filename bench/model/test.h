@@ -21,6 +21,8 @@ typedef struct test_rival {
     peer *peer;
 } test_rival;
 
+struct test_what;
+
 /* A loaded model and what it is measured with. */
 typedef struct test_bed {
     pewter_engine *engine;
@@ -31,6 +33,7 @@ typedef struct test_bed {
     test_rival rivals[TEST_MOST_RIVALS];
     size_t n_rivals;
     bool (*stop)(void); /* asked between steps: true ends the test */
+    void (*told)(const struct test_what *what, int done); /* after each repetition; NULL: nobody */
 } test_bed;
 
 typedef struct test_what {
@@ -54,6 +57,7 @@ typedef struct test_result {
     double gap_p50, gap_p90, gap_p99, gap_max; /* ns between tokens; 0: none generated */
     profile_sum sum;                           /* of one repetition */
     stats share;   /* of the roofline, by the limits around each repetition */
+    stats memory;  /* bytes/s that memory gave around each repetition */
     uint64_t hash; /* FNV-1a of the generated tokens */
     double joules; /* a token; below 0: not measured */
     load_share load;

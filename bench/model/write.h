@@ -28,6 +28,7 @@ json_t *record_of(const record_model *model, const test_what *what, const test_b
 
 typedef enum write_format {
     WRITE_MD,
+    WRITE_FULL,
     WRITE_CSV,
     WRITE_JSON,
     WRITE_JSONL,

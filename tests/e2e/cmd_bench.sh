@@ -40,6 +40,9 @@ pw bench model.gguf -p 8-32*2 -n 0 -d 0,16 -b 8,32 -r 1 -o jsonl --no-warmup
 [ "$(wc -l <out)" -eq 12 ] && [ "$(grep -c '"n_depth":16' out)" -eq 6 ] && [ "$(grep -c '"n_batch":8,' out)" -eq 6 ]
 says $? "ranges, depths and batches are combined"
 fine "bench -pg" '\| +pp8\+tg2 @ d16 \|' -- bench model.gguf -p 0 -n 0 -pg 8,2 -d 16 -r 1
+fine "bench -o full" '\| t/s \|? *|% of limits \| +memory GB/s \| others' ' tg2 \| +[0-9.]+ \[[0-9.]+-[0-9.]+\] ' -- bench model.gguf -p 0 -n 2 -r 1 --kl 4 -o full --no-save
+[ "$(grep -c '^|' out)" -eq 3 ] && grep -q 'KL exact' out
+says $? "divergence has a column where it was measured"
 fine "bench --kv" '"type_k":"f32"' '"type_k":"q8_0"' -- bench model.gguf -p 8 -n 0 -r 1 --kv f32,q8_0 -o jsonl
 json "bench --kl" '"kl_mean":[0-9.e-]+,"kl_max":[0-9.e-]+,"kl_same_top":[01]' -- bench model.gguf -p 8 -n 0 -r 1 --kl 16 -o jsonl
 json "bench --exact --kl" '"kl_mean":0.0,"kl_max":0.0,"kl_same_top":1' -- bench model.gguf -p 8 -n 0 -r 1 --kl 16 --exact --kv f32 -o jsonl
@@ -63,13 +66,13 @@ refused 1 "/nonexistent/page.html cannot be written" bench --report /nonexistent
 
 # ---- Refusals ------------------------------------------------------------------------------------
 refused 1 "no-such.gguf: No such file" bench no-such.gguf --no-save
-refused 2 "--rival: llama.cpp wanted, found 'x'" bench model.gguf --rival x
+refused 2 "--rival: llama.cpp or openvino wanted, found 'x'" bench model.gguf --rival x
 PEWTER_RIVALS=$room/none refused 1 "llama.cpp is not set up .*make rivals" bench model.gguf --rival llama.cpp "${small[@]}"
 refused 2 "-p: numbers such as .* found '1-'" bench model.gguf -p 1-
 refused 2 "-p: numbers" bench model.gguf -p 4-8*1
 refused 2 "-b: numbers" bench model.gguf -b 0
 refused 2 "-pg: two numbers" bench model.gguf -pg 5
-refused 2 "-o: md, csv" bench model.gguf -o xml
+refused 2 "-o: md, full, csv" bench model.gguf -o xml
 refused 2 "-r: 1 to" bench model.gguf -r 0
 refused 2 "kv: auto|--kv" bench model.gguf --kv ''
 refused 2 "" bench
