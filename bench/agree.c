@@ -59,7 +59,7 @@ static int write_all(json_t *cases, const measure_room *room, const char *path)
     json_t *all = json_pack("{s:s, s:O, s:O, s:O, s:O}", "class", class, "date",
                             json_object_get(card, "date"), "commit",
                             json_object_get(card, "commit"), "rivals", rivals, "cases", cases);
-    const int failed = all == NULL || json_dump_file(all, path, JSON_INDENT(1)) != 0;
+    const int failed = all == NULL || json_dump_file(all, path, JSON_INDENT(1) | JSON_REAL_PRECISION(4)) != 0;
     if (failed) fprintf(stderr, "pewter-bench: %s could not be written\n", path);
     json_decref(all);
     json_decref(rivals);

@@ -156,10 +156,11 @@ static measure_subject *add_all(const bench_options_set *o, const bench_devices 
     return subjects;
 }
 
-/* Some 0.35 s to make a case ready, 0.3 s for itself, as much for each rival that computes it. */
+/* From runs of the standard set on two cores without AVX-512: to make a case ready, check and measure
+ * it, and for each rival, of which not all compute every case. */
 static void estimate(size_t count, const measure_room *room)
 {
-    const double each = 0.65 + 0.15 * (double)room->n_rivals;
+    const double each = 0.9 + 0.3 * (double)room->n_rivals;
     fprintf(stderr, "%zu benchmarks, about %.0f min %02.0f s\n", count,
             floor((double)count * each / 60.0), fmod((double)count * each, 60.0));
 }

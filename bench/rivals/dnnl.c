@@ -74,7 +74,8 @@ static float largest(const float *x, int64_t n)
     return most;
 }
 
-/* A row in the type: bf16 rounded, or 8 bits over its largest value, unsigned about 128. */
+/* A row in the type: bf16 rounded, or 8 bits over its largest value, unsigned about 128. Signed ones
+ * take 7 bits: two products that vpmaddubsw adds then fit 16 bits, where it would cut them off. */
 static void convert(int type, bool is_unsigned, const float *x, int64_t n, void *out)
 {
     if (type == F32) {
@@ -82,7 +83,7 @@ static void convert(int type, bool is_unsigned, const float *x, int64_t n, void 
     } else if (type == BF16) {
         for (int64_t i = 0; i < n; i++) ((uint16_t *)out)[i] = pw_f32_bf16(x[i]);
     } else {
-        const float scale = 127.0f / largest(x, n);
+        const float scale = (is_unsigned ? 127.0f : 63.0f) / largest(x, n);
         for (int64_t i = 0; i < n; i++) {
             const long value = lrintf(x[i] * scale);
             if (is_unsigned)
