@@ -37,6 +37,20 @@ static const int64_t few[] = {1, 2, 4, 8}, many[] = {32, 128, 512};
 static const int64_t depths[] = {128, 1024, 4096, 32768};
 static const int64_t widths[] = {576, 2048, 4096};
 
+static bool is_slow(const pw_sample_shape *s)
+{
+    static const double most = 4e10; /* operations: from a tenth of a second on two cores */
+    return s->row->op == PW_OP_MATMUL && 2.0 * (double)s->k * (double)s->m * (double)s->n > most;
+}
+
+/* Decode and prefill of a layer of the middle size; attention over 4096 keys. */
+static bool is_beside(const pw_sample_shape *s)
+{
+    if (s->row->op == PW_OP_ATTENTION) return s->depth + s->n == 4096;
+    return s->row->op == PW_OP_MATMUL && s->k == 2048 && (s->n == 1 || s->n == 512) &&
+           s->epilogues == 0;
+}
+
 static void add(list *l, const pw_sample_shape *shape, bool standard, const char *what)
 {
     const pw_call call = pw_sample_call(shape);
@@ -57,7 +71,8 @@ static void add(list *l, const pw_sample_shape *shape, bool standard, const char
         l->cap = cap;
     }
     bench_case *c = &l->cases[l->count++];
-    *c = (bench_case){.shape = *shape, .standard = standard};
+    *c = (bench_case){.shape = *shape, .standard = standard, .slow = is_slow(shape)};
+    c->beside = standard && !c->slow && is_beside(shape);
     snprintf(c->name, sizeof c->name, "%s/%s%s%s", row->name, what,
              shape->result != PW_F32 && row->op != PW_OP_KV_STORE ? "_" : "",
              shape->result != PW_F32 && row->op != PW_OP_KV_STORE

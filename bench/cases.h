@@ -10,6 +10,8 @@ typedef struct bench_case {
     char name[112]; /* "matmul_q4_0_avx512vnni/k2048_m8192_n512" */
     pw_sample_shape shape;
     bool standard; /* among those that are measured unless others are asked for */
+    bool slow;     /* a turn takes too long for the gate's many */
+    bool beside;   /* the gate compares it with rivals, whose operands take seconds to make ready */
 } bench_case;
 
 /* All cases of the rows that this device can run; freed by free(). NULL: no memory. */

@@ -45,4 +45,4 @@ if [ -f "bench/refs/$class.json" ]; then
 else
     say "nothing was agreed for machines of the class $class: only the base is compared with"
 fi
-exec "$self" --gate "$tree/build/release/pewter-bench" --seconds "${BENCH_SECONDS:-600}" "${refs[@]}" "$@"
+exec "$self" --gate "$tree/build/release/pewter-bench" --seconds "${BENCH_SECONDS:-720}" "${refs[@]}" "$@"

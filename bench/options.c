@@ -31,7 +31,7 @@ static void help(void)
         "  --gate PROGRAM     compares this program with another pewter-bench, in turns\n"
         "  --refs FILE        --gate: agreed shares and ratios\n"
         "  --only PART        --gate: cases with PART in their names\n"
-        "  --seconds S        --gate: time for all of it (600)\n"
+        "  --seconds S        --gate: time for all of it (720)\n"
         "  --help             this, and --benchmark_help: the options of Google Benchmark\n\n"
         "examples:\n"
         "  pewter-bench --benchmark_filter=matmul_q4_0.*_n512/\n"
@@ -122,7 +122,7 @@ static int take_value(const char *option, const char *value, bench_options_set *
 
 int options_read(int argc, char **argv, bench_options_set *out)
 {
-    *out = (bench_options_set){.rivals = "build/rivals", .seconds = 600.0};
+    *out = (bench_options_set){.rivals = "build/rivals", .seconds = 720.0};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             help();

@@ -27,7 +27,8 @@ static json_t *hello(const bench_case *cases, size_t count)
     json_t *card = card_json("/");
     json_t *names = json_array();
     for (size_t i = 0; i < count; i++)
-        if (cases[i].standard) json_array_append_new(names, json_string(cases[i].name));
+        if (cases[i].standard && !cases[i].slow)
+            json_array_append_new(names, json_string(cases[i].name));
     json_t *line = json_pack(
         "{s:s, s:O, s:s, s:o}", "name", "pewter-bench", "version",
         json_object_get(card, "commit") != NULL ? json_object_get(card, "commit") : json_null(),
@@ -59,9 +60,9 @@ static json_t *measured(const measure_subject *subject, double seconds)
         if (m.ratio[i].n > 0)
             json_object_set_new(ratios, subject->room->rivals[i]->name,
                                 json_real(m.ratio[i].median));
-    return json_pack("{s:f, s:I, s:f, s:b, s:o}", "seconds", m.seconds, "turns",
-                     (json_int_t)m.turns, "share", m.share.median, "cached", m.cached, "vs",
-                     ratios);
+    return json_pack("{s:f, s:I, s:f, s:b, s:b, s:o}", "seconds", m.seconds, "turns",
+                     (json_int_t)m.turns, "share", m.share.median, "cached", m.cached,
+                     "memory_bound", m.memory_bound, "vs", ratios);
 }
 
 static json_t *respond(char *line, const measure_subject *subjects, size_t count)
