@@ -22,7 +22,7 @@ static json_t *bound(double value)
 static json_t *bounds_of(const measure_room *room, const measure_result *m)
 {
     json_t *bounds = json_object(), *ratios = json_object();
-    if (m->share.n > 0 && m->share.low > 0.0 && m->share.median <= 1.05)
+    if (m->probed && m->share.n > 0 && m->share.low > 0.0 && m->share.median <= 1.05)
         json_object_set_new(bounds, "share", bound(m->share.low));
     for (size_t i = 0; i < room->n_rivals; i++)
         if (m->ratio[i].n > 0)

@@ -293,8 +293,10 @@ void measure_end(measure_run *run, measure_result *out)
         .limit_bytes = run->bytes_sum / slices,
         .cached = r->cached,
     };
-    out->memory_bound = !r->cached && (out->limit_rate <= 0.0 || out->operations / out->limit_rate <
-                                                                     out->bytes / out->limit_bytes);
+    const bool waits =
+        out->limit_rate <= 0.0 || out->operations / out->limit_rate < out->bytes / out->limit_bytes;
+    out->memory_bound = !r->cached && waits;
+    out->probed = !r->cached || !waits;
     if (r->reference > 0.0)
         out->reference =
             amount(&r->work.sample.call) / out->seconds / (r->reference * (double)r->on->threads);

@@ -42,6 +42,7 @@ typedef struct measure_result {
     stats share;                    /* of the roofline, over slices; n 0: no limit known */
     double limit_rate, limit_bytes; /* means; 0: none */
     bool cached, memory_bound;
+    bool probed; /* the share is of a limit probed in its slices, not of a cache's from the table */
     double reference; /* speed-up over the reference row; 0: it is itself, or cannot be had */
     stats ratio[MEASURE_MOST_RIVALS]; /* ours over the rival's; n 0: it does not compute this */
 } measure_result;
