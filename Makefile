@@ -270,7 +270,7 @@ bench-check:
 bench-full:
 	@tools/setup.sh bench
 	$(again) $B/pewter $B/pewter-bench
-	@B=$B bench/full.sh
+	@B=$B bench/full.sh $(BENCH)
 
 rivals:
 	@tools/rivals.sh

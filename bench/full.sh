@@ -1,18 +1,21 @@
 #!/bin/bash
 # All kernels of the standard set and whole models beside the limits and every rival, as Markdown:
 # the results that docs/BENCHMARKS.md publishes. Fails where a rival is not set up.
-#   bench/full.sh [FILE]   default: build/bench-full.md
+#   bench/full.sh [FILE]      default: build/bench-full.md
+#   bench/full.sh --publish   also puts them into docs/BENCHMARKS.md, in place of those before
 # Environment: B (build folder), PEWTER_RIVALS, RUNS (interleaved runs of a model, 7),
 # MODELS ("SHAPE:FORMAT:RIVALS ..." made by pewter synth), ONLY (a filter of the kernels).
 # shellcheck disable=SC2016 # the backquotes are Markdown's
 set -eu
 cd "$(dirname "$0")/.."
+publish=
+[ "${1:-}" != --publish ] || { publish=1 && shift; }
 out=${1:-build/bench-full.md}
 b=${B:-build/release}
 rivals=${PEWTER_RIVALS:-build/rivals}
 runs=${RUNS:-7}
-models=${MODELS:-llama-1b-32k:Q4_0:llama.cpp,openvino llama-1b-32k:Q8_0:llama.cpp,openvino \
-    llama-1b-32k:Q4_K:llama.cpp llama-1b-32k:Q6_K:llama.cpp}
+both=llama.cpp,openvino
+models=${MODELS:-llama-1b-32k:Q4_0:$both llama-1b-32k:Q8_0:$both llama-1b-32k:Q4_K:llama.cpp}
 say() { printf 'bench-full: %s\n' "$*" >&2; }
 
 missing=
@@ -71,3 +74,6 @@ whole() { # whole NAME RIVALS FILE OPTION...
 mkdir -p "$(dirname "$out")"
 mv "$tmp/out" "$out"
 say "written to $out"
+[ -n "$publish" ] || exit 0
+sed '/^## Results$/,$d' docs/BENCHMARKS.md >"$tmp/doc"
+cat "$tmp/doc" "$out" >docs/BENCHMARKS.md

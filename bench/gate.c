@@ -23,6 +23,7 @@ typedef struct gate {
     json_t *found; /* array of what is not fine */
     int64_t end_ns;
     size_t judged, slower, wrong, below, busy, skipped;
+    gate_row row; /* of the cases that are being walked */
 } gate;
 
 static bool stopped(const gate *g)
@@ -138,9 +139,44 @@ static void judge(gate *g, gate_case *c)
     g->judged++;
     if (!v.slower || c->n < SECOND_ROUNDS) return;
     g->slower++;
+    g->row.found = true;
     snprintf(words, sizeof words, "%.1f %% slower%s (p %.1g, %zu rounds)", 100.0 * (v.ratio - 1.0),
              c->memory_bound ? " as a share of the bandwidth" : "", v.p, c->n);
     tell(g, c, "slower", words, v.ratio, v.p);
+}
+
+/* All cases of the row together, if none of them alone was slower. */
+static void judge_row(gate *g)
+{
+    static gate_row again;
+    gate_row *row = &g->row;
+    if (row->found || stopped(g) || !gate_row_judge(row, true).slower) return;
+    again = (gate_row){.n = 0};
+    snprintf(again.name, sizeof again.name, "%s", row->name);
+    for (size_t i = 0; i < row->n_cases; i++) {
+        gate_case c = {.name = row->cases[i]};
+        if (stopped(g) || pw_now_ns() > g->end_ns) return;
+        measure(g, &c, SECOND_ROUNDS);
+        gate_row_add(&again, &c);
+    }
+    const gate_verdict v = gate_row_judge(&again, false);
+    if (!v.slower || stopped(g)) return;
+    char words[128];
+    const gate_case whole = {.name = again.name};
+    g->slower++;
+    snprintf(words, sizeof words, "%.1f %% slower over its %zu cases (p %.1g, %zu rounds)",
+             100.0 * (v.ratio - 1.0), again.n_cases, v.p, again.n);
+    tell(g, &whole, "slower", words, v.ratio, v.p);
+}
+
+/* The row of a case is behind the last one's: judges that, and begins anew. */
+static void change_row(gate *g, const char *name)
+{
+    const size_t length = strcspn(name, "/");
+    if (strlen(g->row.name) == length && strncmp(g->row.name, name, length) == 0) return;
+    judge_row(g);
+    g->row = (gate_row){.n = 0};
+    snprintf(g->row.name, sizeof g->row.name, "%.*s", (int)length, name);
 }
 
 /* What was agreed: the share of the rounds that were measured, ratios beside the rivals. A share that
@@ -201,9 +237,12 @@ static void walk(gate *g)
         }
         if (isatty(STDERR_FILENO))
             fprintf(stderr, "\r\033[K%zu of %zu %s", i + 1, json_array_size(ours), c.name);
+        change_row(g, c.name);
         judge(g, &c);
+        gate_row_add(&g->row, &c);
         compare_agreed(g, &c);
     }
+    change_row(g, "");
     if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K");
 }
 
@@ -269,7 +308,8 @@ static pewter_status open_all(gate *g, pewter_error *err)
 
 int gate_run(const gate_options *o)
 {
-    gate g = {.options = o, .end_ns = pw_now_ns() + (int64_t)(o->seconds * 1e9)};
+    static gate g; /* too large for the stack */
+    g = (gate){.options = o, .end_ns = pw_now_ns() + (int64_t)(o->seconds * 1e9)};
     pewter_error err;
     int code = 2;
     if (open_all(&g, &err) == PEWTER_OK) {

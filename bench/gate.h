@@ -50,6 +50,22 @@ typedef struct gate_verdict {
 /* `suspicion`: the loose bound for a second look instead of the verdict's own. */
 gate_verdict gate_judge(const gate_case *c, bool suspicion);
 
+/* All cases of one row that arithmetic or a cache bounds, each round over the median of its case: a
+ * change that is too small to be seen in a case is seen in all of them together. */
+enum { GATE_MOST_CASES = 32 };
+
+typedef struct gate_row {
+    char name[64];
+    const char *cases[GATE_MOST_CASES];
+    size_t n_cases, n;
+    bool found; /* one of its cases was called slower already */
+    double base[GATE_MOST_CASES * GATE_MOST_ROUNDS], self[GATE_MOST_CASES * GATE_MOST_ROUNDS];
+} gate_row;
+
+/* Adds what was measured of a case; nothing where that says nothing of the row. */
+void gate_row_add(gate_row *row, const gate_case *c);
+gate_verdict gate_row_judge(const gate_row *row, bool suspicion);
+
 /* The agreed least share and ratios of a case; NULL: none. `refs` may be NULL. */
 const json_t *gate_agreed(const json_t *refs, const char *name);
 

@@ -24,6 +24,36 @@ gate_verdict gate_judge(const gate_case *c, bool suspicion)
     return v;
 }
 
+void gate_row_add(gate_row *row, const gate_case *c)
+{
+    double both[2 * GATE_MOST_ROUNDS];
+    if (c->error[0] != 0 || c->busy || c->memory_bound || c->n == 0) return;
+    if (row->n_cases == GATE_MOST_CASES) return;
+    memcpy(both, c->base, c->n * sizeof *both);
+    memcpy(both + c->n, c->self, c->n * sizeof *both);
+    const double middle = stats_of(both, 2 * c->n).median;
+    if (!(middle > 0.0)) return;
+    row->cases[row->n_cases++] = c->name;
+    for (size_t i = 0; i < c->n; i++, row->n++) {
+        row->base[row->n] = c->base[i] / middle;
+        row->self[row->n] = c->self[i] / middle;
+    }
+}
+
+gate_verdict gate_row_judge(const gate_row *row, bool suspicion)
+{
+    static double base[GATE_MOST_CASES * GATE_MOST_ROUNDS],
+        self[GATE_MOST_CASES * GATE_MOST_ROUNDS];
+    memcpy(base, row->base, row->n * sizeof *base);
+    memcpy(self, row->self, row->n * sizeof *self);
+    gate_verdict v = {.p = stats_larger(self, row->n, base, row->n), .ratio = 1.0};
+    if (row->n_cases < 2) return v; /* the case was judged by itself */
+    v.ratio = stats_of(self, row->n).median / stats_of(base, row->n).median;
+    v.slower = v.ratio > (suspicion ? 1.0 + (least_change - 1.0) / 3.0 : least_change) &&
+               v.p < (suspicion ? suspicious : certain);
+    return v;
+}
+
 const json_t *gate_agreed(const json_t *refs, const char *name)
 {
     return json_object_get(json_object_get(refs, "cases"), name);

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -51,6 +52,50 @@ static void test_same(void **state)
     }
 }
 
+/* Eight cases of few rounds and much noise: too little for each alone. */
+static gate_row row_of(double slower, uint64_t seed)
+{
+    static gate_row row;
+    static const char *const names[] = {"r/1", "r/2", "r/3", "r/4", "r/5", "r/6", "r/7", "r/8"};
+    pw_rng rng = {.state = seed};
+    row = (gate_row){.name = "r"};
+    for (size_t i = 0; i < 8; i++) {
+        gate_case c = {.name = names[i], .n = 24};
+        const double scale = (double)(1 << i);
+        for (size_t k = 0; k < c.n; k++) {
+            c.base[k] = scale * (1.0 + 0.05 * (double)pw_rng_normal(&rng));
+            c.self[k] = slower * scale * (1.0 + 0.05 * (double)pw_rng_normal(&rng));
+        }
+        gate_row_add(&row, &c);
+    }
+    return row;
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        gate_row row = row_of(1.05, seed);
+        assert_int_equal(row.n_cases, 8);
+        assert_int_equal(row.n, 8 * 24);
+        assert_true(gate_row_judge(&row, false).slower);
+        row = row_of(1.0, seed);
+        assert_false(gate_row_judge(&row, false).slower);
+    }
+    gate_row row = {.n = 0};
+    gate_case c = made(24, 2.0, 1);
+    c.memory_bound = true; /* says nothing of the row's arithmetic */
+    gate_row_add(&row, &c);
+    c.memory_bound = false;
+    c.busy = true;
+    gate_row_add(&row, &c);
+    c.busy = false;
+    snprintf(c.error, sizeof c.error, "lost");
+    gate_row_add(&row, &c);
+    assert_int_equal(row.n_cases, 0);
+    assert_false(gate_row_judge(&row, true).slower);
+}
+
 static void test_agreed(void **state)
 {
     (void)state;
@@ -80,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slower),
         cmocka_unit_test(test_same),
+        cmocka_unit_test(test_rows),
         cmocka_unit_test(test_agreed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
