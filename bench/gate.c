@@ -84,6 +84,8 @@ static void measure(gate *g, gate_case *c, size_t rounds)
         if (good && i > 0) {
             c->base[c->n] = figure(answers[0], c->memory_bound);
             c->self[c->n] = figure(answers[1], c->memory_bound);
+            for (int side = 0; side < 2; side++)
+                c->seconds[side][c->n] = figure(answers[side], false);
             c->shares[c->n++] = json_number_value(json_object_get(answers[1], "share"));
         }
         json_decref(answers[0]);

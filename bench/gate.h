@@ -37,8 +37,9 @@ typedef struct gate_case {
     char error[256]; /* why it was not measured; "": it was */
     size_t n;
     double base[GATE_MOST_ROUNDS], self[GATE_MOST_ROUNDS];
-    double shares[GATE_MOST_ROUNDS]; /* of ours */
-    double others, stolen;           /* shares of CPU time while it was measured */
+    double seconds[2][GATE_MOST_ROUNDS]; /* a turn of base and self, whatever bounds it */
+    double shares[GATE_MOST_ROUNDS];     /* of ours */
+    double others, stolen;               /* shares of CPU time while it was measured */
 } gate_case;
 
 typedef struct gate_verdict {

@@ -10,6 +10,16 @@
 static const double least_change = 1.025, least_memory_change = 1.06;
 static const double certain = 0.001, suspicious = 0.2;
 
+/* Two processes have probes of their own, on pages of their own: a share that is lower with no turn
+ * that is longer is the probe's. */
+static bool takes_longer(const gate_case *c)
+{
+    double base[GATE_MOST_ROUNDS], self[GATE_MOST_ROUNDS];
+    memcpy(base, c->seconds[0], c->n * sizeof *base);
+    memcpy(self, c->seconds[1], c->n * sizeof *self);
+    return stats_of(self, c->n).median > least_change * stats_of(base, c->n).median;
+}
+
 gate_verdict gate_judge(const gate_case *c, bool suspicion)
 {
     double base[GATE_MOST_ROUNDS], self[GATE_MOST_ROUNDS];
@@ -21,6 +31,7 @@ gate_verdict gate_judge(const gate_case *c, bool suspicion)
     const double change = c->memory_bound ? least_memory_change : least_change;
     v.slower = v.ratio > (suspicion ? 1.0 + (change - 1.0) / 3.0 : change) &&
                v.p < (suspicion ? suspicious : certain);
+    if (c->memory_bound && !suspicion) v.slower = v.slower && takes_longer(c);
     return v;
 }
 

@@ -293,10 +293,13 @@ void measure_end(measure_run *run, measure_result *out)
         .limit_bytes = run->bytes_sum / slices,
         .cached = r->cached,
     };
-    const bool waits =
-        out->limit_rate <= 0.0 || out->operations / out->limit_rate < out->bytes / out->limit_bytes;
-    out->memory_bound = !r->cached && waits;
-    out->probed = !r->cached || !waits;
+    /* What is far from both limits is held by neither: its share moves when memory changes its speed,
+     * and nothing of its own did. */
+    static const double near = 0.6, apart = 2.0;
+    const double math = out->limit_rate > 0.0 ? out->operations / out->limit_rate : 0.0;
+    const double memory = out->limit_bytes > 0.0 ? out->bytes / out->limit_bytes : 0.0;
+    out->memory_bound = !r->cached && memory > math && out->share.median >= near;
+    out->math_bound = math > apart * memory;
     if (r->reference > 0.0)
         out->reference =
             amount(&r->work.sample.call) / out->seconds / (r->reference * (double)r->on->threads);

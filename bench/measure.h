@@ -41,9 +41,10 @@ typedef struct measure_result {
     double operations, bytes;       /* a turn */
     stats share;                    /* of the roofline, over slices; n 0: no limit known */
     double limit_rate, limit_bytes; /* means; 0: none */
-    bool cached, memory_bound;
-    bool probed; /* the share is of a limit probed in its slices, not of a cache's from the table */
-    double reference; /* speed-up over the reference row; 0: it is itself, or cannot be had */
+    bool cached;
+    bool memory_bound; /* memory holds it: near the bandwidth that was probed in its slices */
+    bool math_bound;   /* arithmetic would hold it at any bandwidth that this machine has */
+    double reference;  /* speed-up over the reference row; 0: it is itself, or cannot be had */
     stats ratio[MEASURE_MOST_RIVALS]; /* ours over the rival's; n 0: it does not compute this */
 } measure_result;
 

@@ -18,6 +18,8 @@ static gate_case made(size_t n, double slower, uint64_t seed)
     for (size_t i = 0; i < n; i++) {
         c.base[i] = 1.0 + 0.01 * (double)pw_rng_normal(&rng);
         c.self[i] = slower * (1.0 + 0.01 * (double)pw_rng_normal(&rng));
+        c.seconds[0][i] = c.base[i];
+        c.seconds[1][i] = c.self[i];
     }
     return c;
 }
@@ -36,6 +38,8 @@ static void test_slower(void **state)
         c = made(24, 1.10, seed);
         c.memory_bound = true;
         assert_true(gate_judge(&c, false).slower);
+        memcpy(c.seconds[1], c.seconds[0], sizeof c.seconds[0]); /* only the probe was faster */
+        assert_false(gate_judge(&c, false).slower);
         c = made(7, 1.05, seed);
         assert_true(gate_judge(&c, true).slower);
     }
