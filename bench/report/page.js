@@ -132,7 +132,7 @@ const ratioConfig = () => {
     c.stroke();
     c.setLineDash([]);
   } };
-  return { type: "bar", plugins: [error], data: { labels: shown.map((k) => k.name.replace(/\/threads:\d+.*/, "")),
+  return { type: "bar", plugins: [error], data: { labels: shown.map((k) => (innerWidth < 700 ? k.name.split("/").slice(0, 2) : k.name.replace(/\/threads:\d+.*/, ""))),
     datasets: rivals.map((r, i) => ({ label: r.slice(3), rival: r, backgroundColor: colours[i % colours.length], data: shown.map((k) => k[r] || null) })) },
     options: options({ indexAxis: "y", scales: { x: axis("times as fast", { beginAtZero: true }), y: axis("", { ticks: { color: ink(), font: { size: 10 }, autoSkip: false } }) } }) };
 };
@@ -140,12 +140,18 @@ const ratioConfig = () => {
 // ---- Models
 const tests = modelRuns.flatMap((r) => r.tests.map((t) => ({ ...t, card: r.card || {} })));
 const shape = (t) => (t.n_prompt > 0 && t.n_gen > 0 ? `pp${t.n_prompt}+tg${t.n_gen}` : t.n_prompt > 0 ? `pp${t.n_prompt}` : `tg${t.n_gen}`);
-const title = (t) => `${t.model_type} ${shape(t)}`;
+const billions = (n) => (n >= 1e9 ? `${number(n / 1e9)}B` : n >= 1e6 ? `${number(n / 1e6, 0)}M` : `${number(n / 1e3, 0)}K`);
+const title = (t) => `${t.model_type} ${billions(t.model_n_params)} ${shape(t)}`;
+const some = (x) => (typeof x === "number" ? x : NaN); // null / 1e6 would be 0
 const speed = (t) => t.median_ts || t.avg_ts;
+// The newest of each test; those before are in the history.
+const latest = new Map();
+for (const t of tests) latest.set(`${title(t)}@${t.n_depth}, ${t.n_threads}, ${t.n_batch}, ${t.type_k}`, t);
 const depthConfig = () => {
-  const sets = [], latest = new Map();
-  for (const t of tests) latest.set(`${title(t)}@${t.n_depth}`, t);
-  const names = [...new Set([...latest.values()].map(title))];
+  const sets = [];
+  const all = [...new Set([...latest.values()].map(title))];
+  const deep = all.filter((n) => new Set([...latest.values()].filter((t) => title(t) === n).map((t) => t.n_depth)).size > 1);
+  const names = deep.length ? deep : all;
   names.forEach((n, i) => {
     const own = [...latest.values()].filter((t) => title(t) === n).sort((a, b) => a.n_depth - b.n_depth);
     sets.push({ label: n, borderColor: colours[i % colours.length], backgroundColor: colours[i % colours.length], data: own.map((t) => ({ x: t.n_depth, y: speed(t) })) });
@@ -191,7 +197,7 @@ const table = (id, columns, rows) => {
           bar.className = "share";
           bar.style.width = `${Math.min(6, 4 * value)}rem`;
         }
-        cell.append(typeof value === "string" ? value : c.share ? `${number(100 * value)} %` : number(value, c.digits));
+        cell.append(typeof value === "string" ? value : c.share && Number.isFinite(value) ? `${number(100 * value)} %` : number(value, c.digits));
         if (c.share && value > 1.05) cell.className = "bad";
       }
     }
@@ -208,11 +214,11 @@ const refill = table("table", [
 ], () => kernels.filter(wanted));
 table("tests", [
   { name: "test", value: (t) => `${title(t)} @ ${t.n_depth}` }, { name: "commit", value: (t) => t.build_commit || "" },
-  { name: "threads", value: (t) => t.n_threads, digits: 0 }, { name: "tokens/s", value: speed }, { name: "±", value: (t) => t.stddev_ts },
-  { name: "first, ms", value: (t) => t.ttft_ns / 1e6 }, { name: "next p99, ms", value: (t) => t.itl_p99_ns / 1e6, digits: 2 },
+  { name: "threads", value: (t) => t.n_threads, digits: 0 }, { name: "keys", value: (t) => t.type_k || "" }, { name: "tokens/s", value: speed }, { name: "±", value: (t) => t.stddev_ts },
+  { name: "first, ms", value: (t) => some(t.ttft_ns) / 1e6 }, { name: "next p99, ms", value: (t) => some(t.itl_p99_ns) / 1e6, digits: 2 },
   { name: "of the limit", value: (t) => t.share_roofline, share: true },
-  { name: "rivals", value: (t) => (t.rivals || []).map((v) => `${v.name} ×${number(v.ratio, 2)}`).join(", ") },
-], () => tests);
+  { name: "rivals", value: (t) => (t.rivals || []).filter((v) => v.ratio > 0).map((v) => `${v.name} ×${number(v.ratio, 2)}`).join(", ") },
+], () => [...latest.values()]);
 
 function redraw() {
   for (const c of charts.splice(0)) c.destroy();
