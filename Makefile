@@ -258,7 +258,7 @@ bench:
 	@tools/setup.sh bench
 	$(again) bench-run
 
-bench-run: $B/pewter-bench
+bench-run: all $B/pewter-bench
 	@$B/pewter-bench $(BENCH)
 
 bench-check:
