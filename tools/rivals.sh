@@ -70,7 +70,7 @@ make_onednn() { pip install --no-deps "onednn-cpu-gomp==$onednn"; }
 make_llama() {
     local work=$root/llama
     rm -rf "$work" && mkdir -p "$work" || return 1
-    pip download --no-deps --no-binary :all: --dest "$work" \
+    pip download --no-deps --no-binary llama-cpp-python --dest "$work" \
         "llama-cpp-python==$llama_python" || return 1
     tar -xzf "$work"/llama_cpp_python-*.tar.gz -C "$work" --strip-components=1 || return 1
     "$root/venv/bin/cmake" -S "$work/vendor/llama.cpp" -B "$work/build" -G Ninja \
