@@ -42,6 +42,6 @@ peak_copy_fn peak_copy_neon;
 #endif
 
 /* What loops end with, so that no compiler leaves them out. */
-extern volatile double peak_sink;
+extern _Thread_local volatile double peak_sink;
 
 #endif

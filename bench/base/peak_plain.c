@@ -4,7 +4,7 @@
 #include "bench/base/peak_loop.h"
 #include "pw/attr.h"
 
-volatile double peak_sink;
+_Thread_local volatile double peak_sink;
 
 double peak_f32_plain(int64_t turns)
 {

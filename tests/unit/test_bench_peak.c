@@ -31,6 +31,15 @@ static void test_probes(void **state)
     assert_true(peak_read(p, 1, 0.001) > 0.0);
     peak_close(p);
     peak_close(NULL);
+    /* Two threads, on one CPU where there is no other: what they share shows under TSan. */
+    assert_int_equal(peak_open(cpus, 2, &p, &err), PEWTER_OK);
+    assert_true(peak_rate(p, PEAK_F32, 2, 0.001) > 0.0);
+    if (peak_rate(p, PEAK_INT8, 1, 0.001) > 0.0)
+        assert_true(peak_rate(p, PEAK_INT8, 2, 0.001) > 0.0);
+    if (peak_rate(p, PEAK_BF16, 1, 0.001) > 0.0)
+        assert_true(peak_rate(p, PEAK_BF16, 2, 0.001) > 0.0);
+    assert_true(peak_read(p, 2, 0.001) > 0.0);
+    peak_close(p);
 }
 
 static void test_table(void **state)
