@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench/agree.h"
@@ -165,6 +166,19 @@ static void estimate(size_t count, const measure_room *room)
             floor((double)count * each / 60.0), fmod((double)count * each, 60.0));
 }
 
+/* Google Benchmark's writer does not say that a disk was full: what it wrote is read again. */
+static bool written(const char *path)
+{
+    struct stat about;
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) return true; /* a pipe reads once */
+    json_error_t why;
+    json_t *all = json_load_file(path, 0, &why);
+    if (all == NULL)
+        fprintf(stderr, "pewter-bench: results in %s are not whole: %s\n", path, why.text);
+    json_decref(all);
+    return all != NULL;
+}
+
 static int finish(const measure_room *room, const load_mark *begin, const char *path)
 {
     const load_mark end = load_now("/", NULL, 0);
@@ -176,12 +190,14 @@ static int finish(const measure_room *room, const load_mark *begin, const char *
                                                                            : "");
     for (const char *const *line = rival_missing(); room->n_rivals > 0 && *line != NULL; line++)
         fprintf(stderr, "not compared: %s\n", *line);
-    if (path != NULL) fprintf(stderr, "kept in %s\n", path);
+    const bool whole = path == NULL || written(path);
+    if (path != NULL && whole) fprintf(stderr, "kept in %s\n", path);
     if (wrong_results > 0) {
         fprintf(stderr, "pewter-bench: %d wrong results: no figure of this build counts\n",
                 wrong_results);
         return 1;
     }
+    if (!whole) return 1;
     return atomic_load(&interrupted) != 0 ? 130 : 0;
 }
 
@@ -218,7 +234,7 @@ static int run_all(const bench_options_set *o, const bench_devices *devices, mea
 typedef struct split {
     int argc, n_own;
     char *argv[256], *own[64];
-    bool filter, list;
+    bool filter, list, theirs; /* theirs: the user said where results go */
     char out[4200], time[48];
     const char *kept;
 } split;
@@ -230,7 +246,8 @@ static bool begins(const char *text, const char *with)
 
 static bool split_options(int argc, char **argv, split *s)
 {
-    bool out = false, time = false;
+    const char *out = NULL;
+    bool json = true, time = false;
     s->argv[s->argc++] = s->own[s->n_own++] = argv[0];
     for (int i = 1; i < argc; i++) {
         const bool theirs = begins(argv[i], "--benchmark_") || strcmp(argv[i], "--help-all") == 0 ||
@@ -240,7 +257,8 @@ static bool split_options(int argc, char **argv, split *s)
             s->argv[s->argc++] = argv[i];
         else
             s->own[s->n_own++] = argv[i];
-        out = out || begins(argv[i], "--benchmark_out=");
+        if (begins(argv[i], "--benchmark_out=")) out = strchr(argv[i], '=') + 1;
+        json = json && !begins(argv[i], "--benchmark_out_format=");
         time = time || begins(argv[i], "--benchmark_min_time");
         s->filter = s->filter || begins(argv[i], "--benchmark_filter");
         s->list = s->list || begins(argv[i], "--benchmark_list_tests");
@@ -249,7 +267,8 @@ static bool split_options(int argc, char **argv, split *s)
         snprintf(s->time, sizeof s->time, "--benchmark_min_time=0.15");
         s->argv[s->argc++] = s->time;
     }
-    if (out) s->kept = "";
+    s->theirs = out != NULL;
+    s->kept = json ? out : NULL;
     return true;
 }
 
@@ -258,10 +277,8 @@ static void choose_file(split *s, const bench_options_set *o)
 {
     static char path[4096];
     pewter_error err;
-    if (s->kept != NULL || s->list || o->no_save) {
-        s->kept = NULL;
-        return;
-    }
+    if (s->list) s->kept = NULL;
+    if (s->theirs || s->list || o->no_save) return;
     json_t *card = card_json("/");
     const char *commit = json_string_value(json_object_get(card, "commit"));
     if (store_new("kernels", "json", commit != NULL ? commit : "unknown", path, sizeof path,

@@ -35,6 +35,9 @@ says $? "results are kept with machine, commit and limits"
 run --benchmark_filter='launch_cpu0|copy_to_cpu0/4KiB' "${quick[@]}" --benchmark_out=own.json --benchmark_format=json
 [ "$status" -eq 0 ] && grep -q '"name": "launch_cpu0/threads:1"' own.json && grep -q '"name": "launch_cpu0' out
 says $? "Google Benchmark's own options work"
+(trap '' XFSZ && ulimit -f 1 && run --benchmark_filter='launch_cpu0' "${quick[@]}" --benchmark_out=full.json
+    [ "$status" -eq 1 ]) && grep -q 'results in full.json are not whole' err
+says $? "results that a full disk lost are missed"
 run --benchmark_filter='matmul_any_ref/.*_n1/threads:1' "${quick[@]}" --benchmark_repetitions=3 --no-save
 [ "$status" -eq 0 ] && grep -q '_median' out
 says $? "repetitions are aggregated"

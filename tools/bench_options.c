@@ -136,6 +136,14 @@ static int read_words(const texts *t, bench_options *o)
     return EXIT_FINE;
 }
 
+static bool measures(const bench_options *o)
+{
+    bool any = o->both.n > 0;
+    for (size_t i = 0; i < o->prompt.n; i++) any = any || o->prompt.value[i] > 0;
+    for (size_t i = 0; i < o->gen.n; i++) any = any || o->gen.value[i] > 0;
+    return any;
+}
+
 int bench_options_read(int argc, char **argv, bench_options *o, bool *done)
 {
     memset(o, 0, sizeof *o);
@@ -181,6 +189,10 @@ int bench_options_read(int argc, char **argv, bench_options *o, bool *done)
     if (code == EXIT_FINE && o->n_models == 0 && o->report == NULL) {
         fprintf(stderr, "pewter bench: a model is wanted, or --report FILE; see pewter bench "
                         "--help\n");
+        code = EXIT_USAGE;
+    }
+    if (code == EXIT_FINE && o->n_models > 0 && !measures(o)) {
+        fprintf(stderr, "pewter bench: nothing to measure: -p, -n or -pg wants a number above 0\n");
         code = EXIT_USAGE;
     }
     o->profile = o->profile || o->trace != NULL;

@@ -390,7 +390,12 @@ int cmd_bench(int argc, char **argv)
     int code = all_settings(&run);
     if (o.n_models > 0) write_end(o.format, run.records, stdout);
     if (run.kept != NULL) {
-        fclose(run.kept);
+        const bool lost = ferror(run.kept) != 0;
+        if ((fclose(run.kept) != 0 || lost) && run.records > 0) {
+            fprintf(stderr, "pewter bench: results could not be written whole to %s\n",
+                    run.kept_path);
+            if (code == EXIT_FINE) code = EXIT_FAILED;
+        }
         if (run.records == 0) (void)unlink(run.kept_path);
     }
     common_release();

@@ -73,6 +73,7 @@ refused 2 "-p: numbers" bench model.gguf -p 4-8*1
 refused 2 "-b: numbers" bench model.gguf -b 0
 refused 2 "-pg: two numbers" bench model.gguf -pg 5
 refused 2 "-o: md, full, csv" bench model.gguf -o xml
+refused 2 "nothing to measure: -p, -n" bench model.gguf -p 0 -n 0
 refused 2 "-r: 1 to" bench model.gguf -r 0
 refused 2 "kv: auto|--kv" bench model.gguf --kv ''
 refused 2 "" bench
