@@ -202,7 +202,7 @@ static int finish(const measure_room *room, const load_mark *begin, const char *
 }
 
 static int run_all(const bench_options_set *o, const bench_devices *devices, measure_room *room,
-                   const char *kept, bool all)
+                   const char *kept, bool all, bool head)
 {
     bench_case *cases;
     size_t count;
@@ -219,7 +219,7 @@ static int run_all(const bench_options_set *o, const bench_devices *devices, mea
         estimate(bench_matching(), room);
         add_facts(room);
         const load_mark begin = load_now("/", NULL, 0);
-        show_begin(room, o->markdown, o->markdown || isatty(STDOUT_FILENO) || kept != NULL);
+        show_begin(room, o->markdown, head);
         (void)bench_go(show_line, interrupted_text);
         code = finish(room, &begin, kept);
     }
@@ -234,7 +234,8 @@ static int run_all(const bench_options_set *o, const bench_devices *devices, mea
 typedef struct split {
     int argc, n_own;
     char *argv[256], *own[64];
-    bool filter, list, theirs; /* theirs: the user said where results go */
+    bool filter, list, theirs,
+        formatted; /* the user said where results go, and how they are shown */
     char out[4200], time[48];
     const char *kept;
 } split;
@@ -260,6 +261,7 @@ static bool split_options(int argc, char **argv, split *s)
         if (begins(argv[i], "--benchmark_out=")) out = strchr(argv[i], '=') + 1;
         json = json && !begins(argv[i], "--benchmark_out_format=");
         time = time || begins(argv[i], "--benchmark_min_time");
+        s->formatted = s->formatted || begins(argv[i], "--benchmark_format=");
         s->filter = s->filter || begins(argv[i], "--benchmark_filter");
         s->list = s->list || begins(argv[i], "--benchmark_list_tests");
     }
@@ -375,7 +377,7 @@ static int with_devices(split *s, const bench_options_set *o, const bench_device
     bench_options(&s->argc, s->argv);
     for (size_t i = 0; i < devices->n; i++)
         if (s->filter || o->full || i + 1 == devices->n) small_add(&devices->all[i]);
-    return run_all(o, devices, room, s->kept, s->filter || o->full);
+    return run_all(o, devices, room, s->kept, s->filter || o->full, !s->formatted);
 }
 
 static int gate(const bench_options_set *o, const char *self)

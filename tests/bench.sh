@@ -33,7 +33,7 @@ says $? "a filter chooses among all cases"
     grep -q '"limits": ' kept/*.json && grep -q '"share": ' kept/*.json
 says $? "results are kept with machine, commit and limits"
 run --benchmark_filter='launch_cpu0|copy_to_cpu0/4KiB' "${quick[@]}" --benchmark_out=own.json --benchmark_format=json
-[ "$status" -eq 0 ] && grep -q '"name": "launch_cpu0/threads:1"' own.json && grep -q '"name": "launch_cpu0' out
+[ "$status" -eq 0 ] && grep -q '"name": "launch_cpu0/threads:1"' own.json && grep -q '"name": "launch_cpu0' out && [ "$(head -c 1 out)" = "{" ]
 says $? "Google Benchmark's own options work"
 (trap '' XFSZ && ulimit -f 1 && run --benchmark_filter='launch_cpu0' "${quick[@]}" --benchmark_out=full.json
     [ "$status" -eq 1 ]) && grep -q 'results in full.json are not whole' err
