@@ -11,6 +11,7 @@
 #include "bench/agree.h"
 #include "bench/base/card.h"
 #include "bench/base/load.h"
+#include "bench/base/peer.h"
 #include "bench/base/store.h"
 #include "bench/gate.h"
 #include "bench/measure.h"
@@ -32,6 +33,11 @@ static void on_interrupt(int number)
     gate_stop = 1;
     /* The second one ends the program. */
     if (atomic_exchange(&interrupted, 1) != 0) _exit(130);
+}
+
+static bool stopped(void)
+{
+    return atomic_load(&interrupted) != 0;
 }
 
 /* ---- One benchmark --------------------------------------------------------------------------- */
@@ -412,6 +418,7 @@ int main(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    peer_stop_when(stopped);
     if (o.gate != NULL) return gate(&o, argv[0]);
 
     bench_devices devices = {.n = 0};

@@ -386,6 +386,7 @@ int cmd_bench(int argc, char **argv)
     if (status != PEWTER_OK) return common_failed(status, &err);
     run.card = card_json(run.root);
     common_catch(NULL);
+    peer_stop_when(common_interrupted);
     if (o.n_models > 0) open_kept(&run);
     int code = all_settings(&run);
     if (o.n_models > 0) write_end(o.format, run.records, stdout);

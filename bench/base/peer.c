@@ -111,15 +111,23 @@ void peer_close(peer *p)
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
 
+static bool (*stop_now)(void);
+
+void peer_stop_when(bool (*stop)(void))
+{
+    stop_now = stop;
+}
+
 static pewter_status wait_for(const peer *p, short events, int64_t until, pewter_error *err)
 {
     for (;;) {
         const int64_t left = (until - pw_now_ns()) / 1000000;
         if (left <= 0) return pw_fail(err, PEWTER_E_TIMEOUT, "%s did not answer in time", p->name);
+        if (stop_now != NULL && stop_now())
+            return pw_fail(err, PEWTER_E_CANCELLED, "interrupted before %s answered", p->name);
         struct pollfd fd = {.fd = p->fd, .events = events};
         const int ready = poll(&fd, 1, left > 1000 ? 1000 : (int)left);
         if (ready > 0) return PEWTER_OK;
-        /* A signal such as Ctrl-C is for the caller to look at; its flag is seen between questions. */
         if (ready < 0 && errno != EINTR)
             return pw_fail(err, PEWTER_E_IO, "%s: %s", p->name, strerror(errno));
     }

@@ -16,6 +16,10 @@
 
 typedef struct peer peer;
 
+/* What is asked each second while an answer is awaited, by the thread that waits: true ends the wait
+ * with PEWTER_E_CANCELLED. For all peers; NULL, the default: never. Set before peers are opened. */
+void peer_stop_when(bool (*stop)(void));
+
 /* Starts argv[0] (found in PATH unless it has a slash) in a process group of its own, pinned to the
  * caller's CPUs, and waits for its first line, at most `seconds`. `log`: where stderr goes, NULL:
  * nowhere. PEWTER_E_IO where it cannot be started, PEWTER_E_TIMEOUT, PEWTER_E_DEVICE where it says

@@ -82,13 +82,27 @@ static void test_endless(void **state)
     peer_close(NULL);
 }
 
+static bool always(void)
+{
+    return true;
+}
+
+static void test_interrupted(void **state)
+{
+    (void)state;
+    peer *p = NULL;
+    pewter_error err;
+    peer_stop_when(always);
+    assert_int_equal(start("sleep 60", 60, &p, &err), PEWTER_E_CANCELLED);
+    peer_stop_when(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_no_start),
-        cmocka_unit_test(test_silent),
-        cmocka_unit_test(test_endless),
+        cmocka_unit_test(test_good),        cmocka_unit_test(test_no_start),
+        cmocka_unit_test(test_silent),      cmocka_unit_test(test_endless),
+        cmocka_unit_test(test_interrupted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
