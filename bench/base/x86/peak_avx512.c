@@ -35,7 +35,11 @@ uint64_t peak_read_avx512(const void *data, size_t bytes)
     }
     PW_UNROLL
     for (int i = 1; i < 8; i++) sum[0] = _mm512_add_epi64(sum[0], sum[i]);
-    return (uint64_t)_mm512_reduce_add_epi64(sum[0]);
+    /* not by the header's reduction: its lanes are signed, and this sum wraps */
+    uint64_t lane[8], total = 0;
+    _mm512_storeu_si512(lane, sum[0]);
+    for (int i = 0; i < 8; i++) total += lane[i];
+    return total;
 }
 
 void peak_copy_avx512(void *to, const void *from, size_t bytes)
