@@ -1,22 +1,35 @@
 #!/bin/bash
 # All kernels of the standard set and whole models beside the limits and every rival, as Markdown:
 # the results that docs/BENCHMARKS.md publishes. Fails where a rival is not set up.
-#   bench/full.sh [FILE]      default: build/bench-full.md
-#   bench/full.sh --publish   also puts them into docs/BENCHMARKS.md, in place of those before
+#   bench/full.sh [FILE]             default: build/bench-full.md
+#   bench/full.sh --publish [FILE]   also puts them into docs/BENCHMARKS.md, in place of those before
 # Environment: B (build folder), PEWTER_RIVALS, RUNS (interleaved runs of a model, 7),
 # MODELS ("SHAPE:FORMAT:RIVALS ..." made by pewter synth), ONLY (a filter of the kernels).
 # shellcheck disable=SC2016 # the backquotes are Markdown's
 set -eu
+say() { printf 'bench-full: %s\n' "$*" >&2; }
+from=$PWD
 cd "$(dirname "$0")/.."
 publish=
 [ "${1:-}" != --publish ] || { publish=1 && shift; }
-out=${1:-build/bench-full.md}
+case ${1:-} in
+-h | --help)
+    sed -n '2,/^# MODELS/s/^# \?//p' bench/full.sh
+    exit 0
+    ;;
+-*) set -- "$1" '' ;;
+esac
+if [ $# -gt 1 ]; then
+    say "[--publish] [FILE] wanted, found '$*'; see bench/full.sh --help"
+    exit 2
+fi
+out=${1:-$PWD/build/bench-full.md}
+[ "${out:0:1}" = / ] || out=$from/$out
 b=${B:-build/release}
 rivals=${PEWTER_RIVALS:-build/rivals}
 runs=${RUNS:-7}
 both=llama.cpp,openvino
 models=${MODELS:-llama-1b-32k:Q4_0:$both llama-1b-32k:Q8_0:$both llama-1b-32k:Q4_K:llama.cpp}
-say() { printf 'bench-full: %s\n' "$*" >&2; }
 
 missing=
 for peer in llama.cpp openvino; do
@@ -27,8 +40,23 @@ if ! "$b/pewter-bench" --rivals "$rivals" --all-rivals --card >/dev/null || [ -n
     exit 1
 fi
 
+# What cannot be written is told before a quarter of an hour is spent.
+part=$out.part
+if ! mkdir -p "$(dirname "$out")" || [ -d "$out" ] || ! : >"$part"; then
+    say "$out cannot be written"
+    exit 1
+fi
+if [ -n "$publish" ] && [ ! -w docs/BENCHMARKS.md ]; then
+    say 'docs/BENCHMARKS.md cannot be written'
+    exit 1
+fi
+
 tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+ended() {
+    rm -rf "$tmp"
+    [ ! -e "$part" ] || say "not ended: what was measured is in $part"
+}
+trap ended EXIT
 trap 'exit 130' INT TERM
 
 shown() { printf '\n`%s`\n\n' "$*"; }
@@ -36,7 +64,10 @@ kernels() {
     local options=(--rivals "$rivals" --markdown --slices 7)
     [ -z "${ONLY:-}" ] || options+=("--benchmark_filter=$ONLY")
     shown pewter-bench --markdown --slices 7
-    "$b/pewter-bench" "${options[@]}" 2>"$tmp/kernels"
+    "$b/pewter-bench" "${options[@]}" 2>"$tmp/kernels" || {
+        cat "$tmp/kernels" >&2
+        return 1
+    }
     printf '\n'
     grep 'other processes' "$tmp/kernels" || true
 }
@@ -70,9 +101,8 @@ whole() { # whole NAME RIVALS FILE OPTION...
     printf '\n### Kernels\n'
     say 'kernels'
     kernels
-} >"$tmp/out"
-mkdir -p "$(dirname "$out")"
-mv "$tmp/out" "$out"
+} >"$part"
+mv "$part" "$out"
 say "written to $out"
 [ -n "$publish" ] || exit 0
 sed '/^## Results$/,$d' docs/BENCHMARKS.md >"$tmp/doc"

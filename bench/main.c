@@ -12,6 +12,7 @@
 #include "bench/base/card.h"
 #include "bench/base/load.h"
 #include "bench/base/peer.h"
+#include "bench/base/standard.h"
 #include "bench/base/store.h"
 #include "bench/gate.h"
 #include "bench/measure.h"
@@ -403,6 +404,7 @@ int main(int argc, char **argv)
 {
     static split s;
     bench_options_set o;
+    standard_hold();
     if (!split_options(argc, argv, &s)) {
         fprintf(stderr, "pewter-bench: too many options\n");
         return 2;

@@ -1,11 +1,14 @@
 #include "bench/serve.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/base/card.h"
 #include "runtime/text/json.h"
+
+enum { LINE_BYTES = 256, MOST_SECONDS = 3600 };
 
 static int answer(json_t *what)
 {
@@ -15,9 +18,10 @@ static int answer(json_t *what)
     const pewter_status status = pw_json_dump(what, 0, &text, &bytes, &err);
     json_decref(what);
     if (status != PEWTER_OK) return 1;
-    printf("%s\n", text);
+    const bool written = printf("%s\n", text) >= 0 && fflush(stdout) == 0;
+    if (!written) fprintf(stderr, "pewter-bench: an answer is lost: %s\n", strerror(errno));
     pw_json_text_free(text);
-    return fflush(stdout) == 0 ? 0 : 1;
+    return written ? 0 : 1;
 }
 
 static json_t *hello(const bench_case *cases, size_t count)
@@ -65,14 +69,34 @@ static json_t *measured(const measure_subject *subject, double seconds)
                      "memory_bound", m.memory_bound, "vs", ratios);
 }
 
+static json_t *refuse(const char *why)
+{
+    return json_pack("{s:s, s:b}", "error", why, "wrong", 0);
+}
+
+/* "CASE SECONDS": */
 static json_t *respond(char *line, const measure_subject *subjects, size_t count)
 {
-    char *space = strchr(line, ' ');
-    const double seconds = space != NULL ? strtod(space + 1, NULL) : 0.0;
-    if (space != NULL) *space = 0;
+    char *space = strchr(line, ' '), *end = NULL;
+    const double seconds = space != NULL ? strtod(space + 1, &end) : 0.0;
+    if (space == NULL || end == space + 1 || *end != 0 || !(seconds >= 0.0) ||
+        seconds > MOST_SECONDS)
+        return refuse("a line is a case, a space and 0 to 3600 seconds");
+    *space = 0;
     for (size_t i = 0; i < count; i++)
         if (strcmp(subjects[i].what->name, line) == 0) return measured(&subjects[i], seconds);
-    return json_pack("{s:s, s:b}", "error", "no such case", "wrong", 0);
+    return refuse("no such case");
+}
+
+/* False at the end of the input. What of a line does not fit is dropped, and `whole` says so. */
+static bool next_line(char *line, bool *whole)
+{
+    if (fgets(line, LINE_BYTES, stdin) == NULL) return false;
+    char *end = strchr(line, '\n');
+    *whole = end != NULL || feof(stdin);
+    if (end != NULL) *end = 0;
+    for (int c = *whole ? '\n' : 0; c != '\n' && c != EOF;) c = getchar();
+    return true;
 }
 
 int serve(measure_room *room, const bench_device *device)
@@ -89,11 +113,10 @@ int serve(measure_room *room, const bench_device *device)
     for (size_t i = 0; i < count; i++)
         subjects[i] = (measure_subject){.room = room, .what = &cases[i], .on = device};
     int code = answer(hello(cases, count));
-    char line[256];
-    while (code == 0 && fgets(line, sizeof line, stdin) != NULL) {
-        line[strcspn(line, "\n")] = 0;
-        code = answer(respond(line, subjects, count));
-    }
+    char line[LINE_BYTES];
+    bool whole;
+    while (code == 0 && next_line(line, &whole))
+        code = answer(whole ? respond(line, subjects, count) : refuse("the line is too long"));
     measure_drop(room);
     free(subjects);
     free(cases);

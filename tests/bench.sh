@@ -58,11 +58,16 @@ run --card --no-rivals
 [ "$status" -eq 0 ] && grep -q '^- cpu: ' out && grep -q '^- compiler: ' out
 says $? "the machine's card"
 run --all-rivals --rivals "$room/none"
-[ "$status" -eq 1 ] && grep -q 'pewter-bench: a rival is missing: ggml' err
+[ "$status" -eq 1 ] && grep -qE 'pewter-bench: (a rival is missing: ggml|no rival is set up: make rivals)' err
 says $? "a rival that is missing is named"
 PEWTER_RIVALS=$room/none B=$(dirname "$bench") "$tree/bench/full.sh" "$room/full.md" >out 2>err
 [ $? -eq 1 ] && [ ! -e full.md ] && grep -q 'not every rival is set up, missing: llama.cpp openvino' err
 says $? "results are published beside every rival, or not at all"
+"$tree/bench/full.sh" --publsh >out 2>err
+[ $? -eq 2 ] && grep -q "wanted, found '--publsh" err && [ ! -e "$tree/--publsh" ]
+says $? "an option of the full results that is not known is refused"
+"$tree/bench/full.sh" --help >out 2>err && grep -q 'bench/full.sh --publish' out && grep -q '^MODELS' out
+says $? "the full results explain their options"
 
 run --slices 0
 [ "$status" -eq 2 ] && grep -q 'slices: 1 to 200 wanted' err
@@ -81,6 +86,13 @@ printf 'matmul_any_ref/k576_m576_n1 0.01\nno_such 0.01\n' | timeout 60 "$bench" 
 [ "$(wc -l <out)" -eq 3 ] && sed -n 1p out | grep -q '"cases": *\[' && sed -n 2p out | grep -qE '"seconds": *[0-9]' &&
     sed -n 2p out | grep -qE '"memory_bound": *(true|false)' && sed -n 3p out | grep -q 'no such case'
 says $? "it answers a line a question"
+printf '%0300d 1\nmatmul_any_ref/k576_m576_n1 nan\nmatmul_any_ref/k576_m576_n1 1e9\nmatmul_any_ref/k576_m576_n1\n' 0 |
+    timeout 60 "$bench" --serve --no-rivals >out 2>err
+[ "$(wc -l <out)" -eq 5 ] && sed -n 2p out | grep -q 'too long' && [ "$(grep -c '0 to 3600 seconds' out)" -eq 3 ]
+says $? "a line that is no question is refused, once"
+echo 'matmul_any_ref/k576_m576_n1 0.01' | timeout 60 "$bench" --serve --no-rivals >/dev/full 2>err
+[ $? -eq 1 ] && grep -q 'an answer is lost: No space' err
+says $? "an answer that is lost is told"
 run --gate /nonexistent/pewter-bench
 [ "$status" -eq 2 ] && [ "$(wc -l <err)" -eq 1 ] && grep -q nonexistent err
 says $? "a gate without its base says so"

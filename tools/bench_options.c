@@ -48,8 +48,12 @@ bool bench_list_read(const char *text, int64_t least, bench_list *out)
                 if (!read_number(&text, &step)) return false;
             }
         }
-        if (first < least || step < 1 || (op == '*' && last > first && (step < 2 || first < 1)))
+        const bool sound = first >= least && last >= first && step >= 1 &&
+                           (op == '+' || last == first || (step >= 2 && first >= 1));
+        if (!sound) {
+            out->n = 0;
             return false;
+        }
         for (int64_t i = first; i <= last; i = op == '*' ? i * step : i + step) {
             if (out->n == BENCH_MOST) return false;
             out->value[out->n++] = i;
@@ -63,13 +67,15 @@ bool bench_list_read(const char *text, int64_t least, bench_list *out)
     return out->n > 0;
 }
 
-/* Words between commas, in place. */
+/* Words between commas, in place. How many there are; `most` of them are in `out`. */
 static size_t split(char *text, const char **out, size_t most)
 {
     size_t n = 0;
-    for (char *save, *word = strtok_r(text, ",", &save); word != NULL && n < most;
-         word = strtok_r(NULL, ",", &save))
-        out[n++] = word;
+    for (char *save, *word = strtok_r(text, ",", &save); word != NULL;
+         word = strtok_r(NULL, ",", &save)) {
+        if (n < most) out[n] = word;
+        n++;
+    }
     return n;
 }
 
@@ -82,6 +88,12 @@ typedef struct texts {
 static int wrong(const char *option, const char *wanted, const char *found)
 {
     fprintf(stderr, "pewter bench: %s: %s wanted, found '%.60s'\n", option, wanted, found);
+    return EXIT_USAGE;
+}
+
+static int too_many(const char *option, size_t most, const char *found)
+{
+    fprintf(stderr, "pewter bench: %s: at most %zu of them, found '%.60s'\n", option, most, found);
     return EXIT_USAGE;
 }
 
@@ -98,11 +110,14 @@ static int read_lists(const texts *t, bench_options *o)
                  {"-b", t->batch, 1, &o->batch}};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!bench_list_read(lists[i].text, lists[i].least, lists[i].list))
-            return wrong(lists[i].option, "numbers such as 512, 1,2,4 or 64-512*2", lists[i].text);
+            return lists[i].list->n == BENCH_MOST
+                       ? too_many(lists[i].option, BENCH_MOST, lists[i].text)
+                       : wrong(lists[i].option, "numbers such as 512, 1,2,4 or 64-512*2",
+                               lists[i].text);
     for (size_t i = 0; i < t->both.count; i++) {
         bench_list pair;
-        if (!bench_list_read(t->both.text[i], 1, &pair) || pair.n != 2 ||
-            o->both.n + 2 > BENCH_MOST)
+        if (o->both.n + 2 > BENCH_MOST) return too_many("-pg", BENCH_MOST / 2, t->both.text[i]);
+        if (!bench_list_read(t->both.text[i], 1, &pair) || pair.n != 2)
             return wrong("-pg", "two numbers such as 512,128", t->both.text[i]);
         for (int k = 0; k < 2; k++) o->both.value[o->both.n++] = pair.value[k];
     }
@@ -112,10 +127,15 @@ static int read_lists(const texts *t, bench_options *o)
 static int read_words(const texts *t, bench_options *o)
 {
     const size_t half = sizeof o->words / 2;
+    if (strlen(t->kv) >= half) return too_many("--kv", BENCH_MOST_KV, t->kv);
+    if (t->rival != NULL && strlen(t->rival) >= half)
+        return too_many("--rival", TEST_MOST_RIVALS, t->rival);
     snprintf(o->words, half, "%s", t->kv);
     snprintf(o->words + half, half, "%s", t->rival != NULL ? t->rival : "");
-    o->n_kv = split(o->words, o->kv, sizeof o->kv / sizeof *o->kv);
+    o->n_kv = split(o->words, o->kv, BENCH_MOST_KV);
     o->n_rivals = split(o->words + half, o->rival, TEST_MOST_RIVALS);
+    if (o->n_kv > BENCH_MOST_KV) return too_many("--kv", BENCH_MOST_KV, t->kv);
+    if (o->n_rivals > TEST_MOST_RIVALS) return too_many("--rival", TEST_MOST_RIVALS, t->rival);
     if (o->n_kv == 0) return wrong("--kv", "auto, f32, f16, bf16 or q8_0", t->kv);
     for (size_t i = 0; i < o->n_rivals; i++)
         if (strcmp(o->rival[i], "llama.cpp") != 0 && strcmp(o->rival[i], "openvino") != 0)

@@ -5,7 +5,7 @@
 #include "bench/model/write.h"
 #include "tools/common.h"
 
-enum { BENCH_MOST = 32 };
+enum { BENCH_MOST = 32, BENCH_MOST_KV = 8 };
 
 typedef struct bench_list {
     int64_t value[BENCH_MOST];
@@ -16,7 +16,7 @@ typedef struct bench_options {
     const char *model[ARG_MAX_PLAIN];
     int n_models;
     bench_list prompt, gen, depth, threads, batch, both; /* both: pairs of prompt and generation */
-    const char *kv[8];
+    const char *kv[BENCH_MOST_KV];
     size_t n_kv;
     const char *rival[TEST_MOST_RIVALS];
     size_t n_rivals;
@@ -32,7 +32,7 @@ typedef struct bench_options {
 int bench_options_read(int argc, char **argv, bench_options *out, bool *done);
 
 /* Numbers as llama-bench takes them: "512", "1,2,4", "64-512*2", "0-1024+256". False where it is not
- * that, or more than BENCH_MOST. */
+ * that, or more than BENCH_MOST: then `n` is BENCH_MOST. */
 bool bench_list_read(const char *text, int64_t least, bench_list *out);
 
 #endif

@@ -1,6 +1,5 @@
 /* The command: picks one of its commands by name. */
 #include <errno.h>
-#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/base/standard.h"
 #include "pewter.h"
 #include "tools/commands.h"
 #include "tools/common.h"
@@ -38,15 +38,6 @@ static void print_usage(FILE *to)
     fprintf(to, "\npewter COMMAND --help says more, pewter --version which version this is. For "
                 "example:\n"
                 "  pewter run model.gguf -p \"Summarise this.\" -f document.txt\n");
-}
-
-/* A file that is opened later must not become the standard output that was closed: the place is
- * taken by something that cannot be written, or read. */
-static void hold_standard_files(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 /* Text is UTF-8 here, also where no locale was chosen. Numbers are printed as in the C locale,
@@ -103,7 +94,7 @@ int main(int argc, char **argv)
 {
     /* A reader that goes away is an error of write(), not the end of the process. */
     signal(SIGPIPE, SIG_IGN);
-    hold_standard_files();
+    standard_hold();
     choose_locale();
     const int code = run_command(argc, argv);
 

@@ -1,5 +1,6 @@
 /* The table of all limits: measured in rounds, kept, shown. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -241,6 +242,9 @@ static bool take_limit(json_t *from, peak_limit *to)
                     "threads", &to->threads, "bytes", &bytes, "median", &to->median, "least",
                     &to->least, "most", &to->most, "repeats", &to->repeats) != 0)
         return false;
+    if (!(to->least > 0.0 && to->least <= to->median && to->median <= to->most &&
+          isfinite(to->most)))
+        return false;
     snprintf(to->name, sizeof to->name, "%s", name);
     snprintf(to->unit, sizeof to->unit, "%s", unit);
     to->bytes = bytes > 0 ? (size_t)bytes : 0;
@@ -281,9 +285,13 @@ static void keep(const char *path, const peak_table *table)
     char temporary[4200];
     snprintf(temporary, sizeof temporary, "%s.%d", path, (int)getpid());
     json_t *all = peak_table_json(table);
+    errno = 0;
     if (all == NULL || json_dump_file(all, temporary, JSON_INDENT(1)) != 0 ||
-        rename(temporary, path) != 0)
+        rename(temporary, path) != 0) {
+        fprintf(stderr, "the limits are not kept in %s%s%s\n", path, errno != 0 ? ": " : "",
+                errno != 0 ? strerror(errno) : "");
         (void)unlink(temporary);
+    }
     json_decref(all);
 }
 

@@ -91,19 +91,28 @@ pewter_status peer_open(char *const argv[], const char *log, double seconds, pee
     return PEWTER_OK;
 }
 
+/* Waits for its end, then ends it and whatever it started. False where it did not end by itself. */
+static bool await_end(peer *p, int *how)
+{
+    const int64_t until = pw_now_ns() + (int64_t)(end_seconds * 1e9);
+    pid_t gone = 0;
+    while ((gone = waitpid(p->pid, how, WNOHANG)) == 0 && pw_now_ns() < until)
+        (void)poll(NULL, 0, 5);
+    (void)kill(-p->pid, SIGKILL);
+    int killed;
+    while (gone == 0 && waitpid(p->pid, &killed, 0) < 0 && errno == EINTR) {
+    }
+    const bool by_itself = gone == p->pid;
+    p->pid = 0;
+    return by_itself;
+}
+
 void peer_close(peer *p)
 {
     if (p == NULL) return;
     if (p->fd >= 0) close(p->fd);
-    if (p->pid > 0) {
-        const int64_t until = pw_now_ns() + (int64_t)(end_seconds * 1e9);
-        pid_t gone = 0;
-        while ((gone = waitpid(p->pid, NULL, WNOHANG)) == 0 && pw_now_ns() < until)
-            (void)poll(NULL, 0, 5);
-        (void)kill(-p->pid, SIGKILL); /* and whatever it started */
-        while (gone == 0 && waitpid(p->pid, NULL, 0) < 0 && errno == EINTR) {
-        }
-    }
+    int how;
+    if (p->pid > 0) (void)await_end(p, &how);
     json_decref(p->hello);
     free(p->buf);
     free(p);
@@ -154,15 +163,12 @@ static pewter_status fill(peer *p, int64_t until, pewter_error *err)
     }
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) return PEWTER_OK;
     int how = 0;
-    const bool ended = p->pid > 0 && waitpid(p->pid, &how, 0) == p->pid;
-    if (ended) {
-        (void)kill(-p->pid, SIGKILL);
-        p->pid = 0;
-    }
-    if (ended && WIFSIGNALED(how))
+    if (p->pid <= 0 || !await_end(p, &how))
+        return pw_fail(err, PEWTER_E_DEVICE, "%s closed its output without an answer", p->name);
+    if (WIFSIGNALED(how))
         return pw_fail(err, PEWTER_E_DEVICE, "%s was ended by signal %d", p->name, WTERMSIG(how));
     return pw_fail(err, PEWTER_E_DEVICE, "%s ended without an answer, exit code %d", p->name,
-                   ended && WIFEXITED(how) ? WEXITSTATUS(how) : -1);
+                   WEXITSTATUS(how));
 }
 
 static pewter_status read_answer(peer *p, double seconds, json_t **out, pewter_error *err)

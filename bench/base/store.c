@@ -69,11 +69,13 @@ pewter_status store_new(const char *kind, const char *suffix, const char *revisi
                           (*at >= 'A' && *at <= 'Z') || *at == '.' || *at == '_';
         if (!fine) *at = '_';
     }
-    const time_t now = time(NULL);
+    struct timespec now; /* to the nanosecond: two that begin together have a file each */
     struct tm utc;
-    if (gmtime_r(&now, &utc) == NULL || strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", &utc) == 0)
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0 || gmtime_r(&now.tv_sec, &utc) == NULL ||
+        strftime(date, sizeof date, "%Y%m%dT%H%M%S", &utc) == 0)
         return pw_fail(err, PEWTER_E_IO, "the clock has no date");
-    const int length = snprintf(path, cap, "%s/%s-%s-%s.%s", folder, kind, date, clean, suffix);
+    const int length = snprintf(path, cap, "%s/%s-%s.%09ldZ-%s.%s", folder, kind, date, now.tv_nsec,
+                                clean, suffix);
     if (length < 0 || (size_t)length >= cap)
         return pw_fail(err, PEWTER_E_IO, "the path of a result is too long");
     return PEWTER_OK;

@@ -1,5 +1,6 @@
 /* The folder of results that reports are made of: $PEWTER_BENCH_DIR, else pewter/bench in the user's
- * cache folder. One file a run: "kernels-20260131T120000Z-REV.json", "models-...jsonl". */
+ * cache folder. One file a run: "kernels-20260131T120000.123456789Z-REV.json",
+ * "models-...jsonl". */
 #ifndef PW_BENCH_BASE_STORE_H
 #define PW_BENCH_BASE_STORE_H
 

@@ -70,6 +70,10 @@ refused 2 "--rival: llama.cpp or openvino wanted, found 'x'" bench model.gguf --
 PEWTER_RIVALS=$room/none refused 1 "llama.cpp is not set up .*make rivals" bench model.gguf --rival llama.cpp "${small[@]}"
 refused 2 "-p: numbers such as .* found '1-'" bench model.gguf -p 1-
 refused 2 "-p: numbers" bench model.gguf -p 4-8*1
+refused 2 "-p: numbers" bench model.gguf -p 8-4
+refused 2 "-p: at most 32 of them" bench model.gguf -p 1-33
+refused 2 "--kv: at most 8 of them" bench model.gguf --kv f32,f32,f32,f32,f32,f32,f32,f32,f32
+refused 2 "--rival: at most" bench model.gguf --rival "$(yes llama.cpp | head -n 9 | paste -sd,)"
 refused 2 "-b: numbers" bench model.gguf -b 0
 refused 2 "-pg: two numbers" bench model.gguf -pg 5
 refused 2 "-o: md, full, csv" bench model.gguf -o xml

@@ -75,6 +75,15 @@ static void test_table(void **state)
     assert_int_equal(peak_table_get(p, path, false, count, calls, &again, &err),
                      PEWTER_E_CANCELLED);
     assert_true(calls[0] > 0);
+    /* Nor is one that holds no rate. */
+    json_t *bad = peak_table_json(&table);
+    json_object_set_new(json_array_get(json_object_get(bad, "limits"), 0), "median", json_real(0));
+    assert_int_equal(json_dump_file(bad, path, 0), 0);
+    json_decref(bad);
+    calls[0] = 0;
+    assert_int_equal(peak_table_get(p, path, false, count, calls, &again, &err),
+                     PEWTER_E_CANCELLED);
+    assert_true(calls[0] > 0);
     peak_close(p);
     fake_root_free(&folder);
 }

@@ -70,6 +70,9 @@ static void test_silent(void **state)
     assert_int_equal(peer_ask(p, "x", 10, &answer, &err), PEWTER_E_DEVICE);
     assert_int_equal(peer_ask(p, "x", 10, &answer, &err), PEWTER_E_DEVICE);
     peer_close(p);
+    p = NULL;
+    assert_int_equal(start("exec <&- >&-; sleep 100", 60, &p, &err), PEWTER_E_DEVICE);
+    assert_non_null(strstr(err.message, "closed its output"));
     assert_true(pw_now_ns() - begin < 30000000000);
 }
 
