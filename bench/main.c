@@ -26,6 +26,7 @@
 /* What a benchmark that did not run because of Ctrl-C is skipped for. */
 static const char interrupted_text[] = "interrupted";
 static atomic_int interrupted;
+enum { BY_SIGNAL = 1, UNHEARD };
 static volatile sig_atomic_t gate_stop;
 
 static void on_interrupt(int number)
@@ -33,12 +34,19 @@ static void on_interrupt(int number)
     (void)number;
     gate_stop = 1;
     /* The second one ends the program. */
-    if (atomic_exchange(&interrupted, 1) != 0) _exit(130);
+    if (atomic_exchange(&interrupted, BY_SIGNAL) == BY_SIGNAL) _exit(130);
 }
 
 static bool stopped(void)
 {
     return atomic_load(&interrupted) != 0;
+}
+
+/* Nobody sees what comes after a line that could not be written. */
+static void show_or_stop(const bench_line *line)
+{
+    show_line(line);
+    if (ferror(stdout)) atomic_store(&interrupted, UNHEARD);
 }
 
 /* ---- One benchmark --------------------------------------------------------------------------- */
@@ -205,7 +213,7 @@ static int finish(const measure_room *room, const load_mark *begin, const char *
         return 1;
     }
     if (!whole) return 1;
-    return atomic_load(&interrupted) != 0 ? 130 : 0;
+    return atomic_load(&interrupted) == BY_SIGNAL ? 130 : 0;
 }
 
 static int run_all(const bench_options_set *o, const bench_devices *devices, measure_room *room,
@@ -227,7 +235,7 @@ static int run_all(const bench_options_set *o, const bench_devices *devices, mea
         add_facts(room);
         const load_mark begin = load_now("/", NULL, 0);
         show_begin(room, o->markdown, head);
-        (void)bench_go(show_line, interrupted_text);
+        (void)bench_go(show_or_stop, interrupted_text);
         code = finish(room, &begin, kept);
     }
     measure_drop(room);
@@ -400,11 +408,10 @@ static int gate(const bench_options_set *o, const char *self)
     return gate_run(&options);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     static split s;
     bench_options_set o;
-    standard_hold();
     if (!split_options(argc, argv, &s)) {
         fprintf(stderr, "pewter-bench: too many options\n");
         return 2;
@@ -435,4 +442,10 @@ int main(int argc, char **argv)
     peak_close(room.peak);
     devices_close(&devices);
     return result;
+}
+
+int main(int argc, char **argv)
+{
+    standard_hold();
+    return standard_end("pewter-bench", run(argc, argv));
 }

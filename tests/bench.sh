@@ -93,6 +93,15 @@ says $? "a line that is no question is refused, once"
 echo 'matmul_any_ref/k576_m576_n1 0.01' | timeout 60 "$bench" --serve --no-rivals >/dev/full 2>err
 [ $? -eq 1 ] && grep -q 'an answer is lost: No space' err
 says $? "an answer that is lost is told"
+for options in "--limits" "--class" "--card --no-rivals" "--benchmark_filter=add_f32_ref/k576_n1/threads:1 ${quick[*]} --no-save"; do
+    # shellcheck disable=SC2086 # words are options
+    timeout 60 "$bench" $options >/dev/full 2>err
+    [ $? -eq 1 ] && grep -q 'standard output cannot be written: No space' err
+    says $? "output that is lost is told: $options"
+done
+"$bench" --benchmark_filter='add_f32' --benchmark_min_time=0.05 --no-rivals 2>err | head -n 2 >out
+[ "${PIPESTATUS[0]}" -eq 1 ] && file=$(sed -n 's/^kept in //p' err) && [ "$(tail -n 1 "$file")" = "}" ] && [ "$(grep -c '"real_time"' "$file")" -lt 10 ]
+says $? "a reader that goes away ends the bench, and results are kept whole"
 run --gate /nonexistent/pewter-bench
 [ "$status" -eq 2 ] && [ "$(wc -l <err)" -eq 1 ] && grep -q nonexistent err
 says $? "a gate without its base says so"

@@ -1,8 +1,6 @@
 /* The command: picks one of its commands by name. */
-#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -74,29 +72,10 @@ static int run_command(int argc, char **argv)
     return EXIT_USAGE;
 }
 
-/* What could not be written is a failure of every command; that a reader has seen enough needs no
- * words. The reason of an earlier failure is learned by trying once more. */
-static int end_output(int code)
-{
-    if (fflush(stdout) == 0) {
-        if (!ferror(stdout)) return code;
-        clearerr(stdout);
-        errno = 0;
-        if (fputc('\n', stdout) == EOF || fflush(stdout) != 0) errno = errno != 0 ? errno : EIO;
-    }
-    if (errno != EPIPE)
-        fprintf(stderr, "pewter: standard output cannot be written: %s\n",
-                strerror(errno != 0 ? errno : EIO));
-    return code == EXIT_FINE ? EXIT_FAILED : code;
-}
-
 int main(int argc, char **argv)
 {
-    /* A reader that goes away is an error of write(), not the end of the process. */
-    signal(SIGPIPE, SIG_IGN);
     standard_hold();
     choose_locale();
     const int code = run_command(argc, argv);
-
-    return end_output(code);
+    return standard_end("pewter", code);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pw/status.h"
@@ -19,9 +20,10 @@ extern const char report_page_html[], report_page_css[], report_page_js[], repor
 
 static char *read_file(const char *path, size_t *bytes, char *why, size_t cap)
 {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        snprintf(why, cap, "%s", strerror(errno));
+    struct stat about;
+    FILE *file = stat(path, &about) == 0 && S_ISREG(about.st_mode) ? fopen(path, "re") : NULL;
+    if (file == NULL) { /* a pipe would be waited for */
+        snprintf(why, cap, "%s", errno != 0 ? strerror(errno) : "it is no regular file");
         return NULL;
     }
     fseek(file, 0, SEEK_END);
@@ -91,6 +93,7 @@ static void add_run(json_t *runs, json_t *bad, const char *folder, const char *n
     char path[4096];
     pewter_error err = {.message = "no memory"};
     size_t bytes = 0;
+    errno = 0;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     char *text = read_file(path, &bytes, err.message, sizeof err.message);
     json_t *run = NULL;

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -62,11 +64,16 @@ static void test_results(void **state)
                     "{\"card\":{\"cpu\":\"own\"}}\n{\"n_prompt\":512,\"avg_ts\":9}\n{\"n_pro");
     fake_root_write(&folder, "models-20260105T000000Z-e.jsonl", "rubbish\n{}\n");
     fake_root_write(&folder, "notes.txt", "not a result");
+    char pipe[160]; /* is not waited for */
+    snprintf(pipe, sizeof pipe, "%s/models-20260106T000000Z-f.jsonl", folder.path);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
     assert_int_equal(write_page(&folder), 2);
+    assert_int_equal(unlink(pipe), 0);
     char *text = page(&folder);
     assert_non_null(strstr(text, "kernels-20260102T000000Z-b.json")); /* named as not read */
     assert_non_null(strstr(text, "no benchmarks are in it"));
     assert_non_null(strstr(text, "models-20260105T000000Z-e.jsonl"));
+    assert_non_null(strstr(text, "no regular file"));
     assert_null(strstr(text, "notes.txt"));
     /* A name in a file is text, in the table and in the data. */
     assert_non_null(strstr(text, "matmul&lt;/script>"));
