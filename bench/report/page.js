@@ -25,7 +25,7 @@ const limits = last && last.context ? parsed(last.context.limits) : null;
 const kernelsOf = (run) => {
   const found = new Map();
   for (const b of run ? run.benchmarks : []) {
-    if (typeof b.name !== "string") continue;
+    if (!b || typeof b.name !== "string") continue;
     const name = b.run_type === "aggregate" ? b.run_name : b.name;
     if (b.run_type === "aggregate" && b.aggregate_name !== "median") continue;
     if (!found.has(name) || b.run_type === "aggregate") found.set(name, { ...b, name });
@@ -38,6 +38,10 @@ const op = (k) => k.name.split("/")[0].split("_")[0];
 const rivals = [...new Set(kernels.flatMap((k) => Object.keys(k)
   .filter((f) => f.startsWith("vs_") && !/_(low|high)$/.test(f) && f !== "vs_reference")))];
 
+const speed = (t) => t.median_ts || t.avg_ts;
+const tests = modelRuns.flatMap((r) => r.tests.filter((t) => Number.isFinite(t.n_prompt) && Number.isFinite(t.n_gen) && Number.isFinite(speed(t)))
+  .map((t) => ({ ...t, card: r.card || {}, rivals: Array.isArray(t.rivals) ? t.rivals.filter((v) => v) : [] })));
+
 // ---- The machine
 const card = (last && last.context && parsed(last.context.card)) || data.card || {};
 for (const [key, value] of Object.entries(card)) {
@@ -46,7 +50,7 @@ for (const [key, value] of Object.entries(card)) {
 }
 byId("summary").textContent = data.runs.length === 0
   ? `No results are in ${data.folder} yet: run make bench, or pewter bench MODEL, and write this page again.`
-  : `${kernels.length} kernels of ${kernelRuns.length} runs, ${modelRuns.flatMap((r) => r.tests).length} tests of models.`;
+  : `${kernels.length} kernels of ${kernelRuns.length} runs, ${tests.length} tests of models.`;
 for (const b of data.bad) {
   byId("notes").hidden = false;
   make("li", `${b.file}: ${b.why}`, byId("bad"));
@@ -138,12 +142,10 @@ const ratioConfig = () => {
 };
 
 // ---- Models
-const tests = modelRuns.flatMap((r) => r.tests.map((t) => ({ ...t, card: r.card || {} })));
 const shape = (t) => (t.n_prompt > 0 && t.n_gen > 0 ? `pp${t.n_prompt}+tg${t.n_gen}` : t.n_prompt > 0 ? `pp${t.n_prompt}` : `tg${t.n_gen}`);
 const billions = (n) => (n >= 1e9 ? `${number(n / 1e9)}B` : n >= 1e6 ? `${number(n / 1e6, 0)}M` : `${number(n / 1e3, 0)}K`);
 const title = (t) => `${t.model_type} ${billions(t.model_n_params)} ${shape(t)}`;
 const some = (x) => (typeof x === "number" ? x : NaN); // null / 1e6 would be 0
-const speed = (t) => t.median_ts || t.avg_ts;
 // The newest of each test; those before are in the history.
 const latest = new Map();
 for (const t of tests) latest.set(`${title(t)}@${t.n_depth}, ${t.n_threads}, ${t.n_batch}, ${t.type_k}`, t);
@@ -226,9 +228,14 @@ function redraw() {
   if (tests.length) { draw("depth", depthConfig); draw("past", pastConfig); }
   refill();
 }
-if (typeof Chart === "undefined" || !kernels.length) nothing("roof", "No chart: no kernels were measured yet, or this page was built without the library for charts.");
-if (typeof Chart === "undefined" || !rivals.length) nothing("ratio", "No rival was measured: run make rivals, then make bench.");
-if (typeof Chart === "undefined" || !tests.length) { nothing("depth", "No model was measured: run pewter bench MODEL."); nothing("past", "No model was measured yet."); }
+const chartOrWords = (id, any, words) => {
+  if (!any) nothing(id, words);
+  else if (typeof Chart === "undefined") nothing(id, "No chart: Pewter was built without the library for charts (libjs-chart.js). The tables hold the figures.");
+};
+chartOrWords("roof", kernels.length, "No kernel was measured: run make bench.");
+chartOrWords("ratio", rivals.length, "No rival was measured: run make rivals, then make bench.");
+chartOrWords("depth", tests.length, "No model was measured: run pewter bench MODEL.");
+chartOrWords("past", tests.length, "No model was measured yet.");
 redraw();
 byId("theme").addEventListener("click", () => {
   const root = document.documentElement;
