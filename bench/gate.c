@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "bench/base/load.h"
@@ -14,7 +15,7 @@
 #include "pw/status.h"
 #include "runtime/text/json.h"
 
-enum { FIRST_ROUNDS = 7, SECOND_ROUNDS = 24, TRIES = 7, CONFIRMATIONS = 4 };
+enum { FIRST_ROUNDS = 7, SECOND_ROUNDS = 24, TRIES = 7, CONFIRMATIONS = 4, MOST_COPIED = 1 << 30 };
 static const double turn_seconds = 0.06; /* of a side in a round */
 static const double answer_seconds = 120.0;
 
@@ -25,8 +26,7 @@ typedef struct gate {
     json_t *found; /* array of what is not fine */
     int64_t end_ns;
     size_t judged, slower, wrong, below, busy, skipped;
-    bool self_first; /* whose operands are placed first, of this pair of processes */
-    gate_row row;    /* of the cases that are being walked */
+    gate_row row; /* of the cases that are being walked */
 } gate;
 
 static bool stopped(const gate *g)
@@ -47,47 +47,37 @@ static pewter_status start(const char *program, const char *rivals, peer **out, 
     return peer_open(rivals != NULL ? beside : alone, NULL, answer_seconds, out, err);
 }
 
-static bool copy_bytes(int from, int to)
-{
-    static char buf[1 << 16];
-    for (;;) {
-        const ssize_t n = read(from, buf, sizeof buf);
-        if (n <= 0) return n == 0;
-        for (ssize_t at = 0; at < n;) {
-            const ssize_t written = write(to, buf + at, (size_t)(n - at));
-            if (written <= 0) return false;
-            at += written;
-        }
-    }
-}
-
 /* A program's code lies on the pages that the kernel keeps of its file, the same for every process:
- * between two files of the same code up to 9 % in a loop was seen. So each side runs a copy, new with
- * each process; `program` itself where none can be made. */
+ * between two files of the same code 4 to 10 % in a loop was seen. So each side runs a copy in memory,
+ * new with each process; the file itself, said so, where a copy does not run. */
 static pewter_status start_copy(const char *program, peer **out, pewter_error *err)
 {
-    char path[4096];
-    const char *folder = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%.4000s/pewter-bench-XXXXXX",
-             folder != NULL && folder[0] != 0 ? folder : "/tmp");
     const int from = open(program, O_RDONLY | O_CLOEXEC);
-    const int to = from >= 0 ? mkostemp(path, O_CLOEXEC) : -1;
-    bool copied = to >= 0 && copy_bytes(from, to) && fchmod(to, 0700) == 0;
-    if (from >= 0) close(from);
-    if (to >= 0) copied = close(to) == 0 && copied;
-    const pewter_status status = copied ? start(path, NULL, out, NULL) : PEWTER_E_IO;
-    if (to >= 0) (void)unlink(path);
-    return status == PEWTER_OK ? PEWTER_OK : start(program, NULL, out, err);
+    if (from < 0) return start(program, NULL, out, err);
+    char path[64];
+    const int to = memfd_create("pewter-bench", MFD_CLOEXEC);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", to);
+    ssize_t n = -1;
+    while (to >= 0 && (n = sendfile(to, from, NULL, MOST_COPIED)) > 0) {
+    }
+    pewter_status status = n == 0 ? start(path, NULL, out, NULL) : PEWTER_E_IO;
+    if (to >= 0) close(to);
+    close(from);
+    if (status == PEWTER_OK) return status;
+    status = start(program, NULL, out, err);
+    if (status == PEWTER_OK)
+        fprintf(stderr,
+                "pewter-bench: a copy of %s does not run: the place of its file's pages counts\n",
+                program);
+    return status;
 }
 
-/* New processes have their operands on other pages: a difference that belongs to those goes with
- * them. The kernel gives the first of a pair the same pages again, and pages differ in speed, so that
- * the other side is the first now. Where none can be started, the old ones go on. */
+/* New processes have their operands and their code on other pages: a difference that belongs to those
+ * goes with them. Where none can be started, the old ones go on. */
 static void renew(gate *g)
 {
     peer *base = NULL, *self = NULL;
     pewter_error err;
-    g->self_first = !g->self_first;
     if (start_copy(g->options->base, &base, &err) == PEWTER_OK &&
         start_copy(g->options->self, &self, &err) == PEWTER_OK) {
         peer_close(g->base);
@@ -103,13 +93,13 @@ static void renew(gate *g)
 /* ---- Measuring ------------------------------------------------------------------------------- */
 
 /* One side's figure of a round. False where it answered an error. */
-static bool ask(peer *p, const char *name, double seconds, json_t **out, gate_case *c)
+static bool ask(peer *p, const char *side, double seconds, json_t **out, gate_case *c)
 {
     char line[256];
     pewter_error err;
-    snprintf(line, sizeof line, "%s %.3f", name, seconds);
+    snprintf(line, sizeof line, "%s %.3f", c->name, seconds);
     if (peer_ask(p, line, answer_seconds, out, &err) == PEWTER_OK) return true;
-    snprintf(c->error, sizeof c->error, "%.250s", err.message);
+    snprintf(c->error, sizeof c->error, "%s: %.230s", side, err.message);
     return false;
 }
 
@@ -136,8 +126,9 @@ static void measure(gate *g, gate_case *c, size_t rounds)
         json_t *answers[2] = {NULL, NULL}; /* base, self */
         bool good = true;
         for (int side = 0; side < 2 && good; side++) {
-            const bool self = (((size_t)side + i) % 2 == 0) == g->self_first;
-            good = ask(self ? g->self : g->base, c->name, turn_seconds, &answers[self ? 1 : 0], c);
+            const bool self = ((size_t)side + i) % 2 == 0;
+            good = ask(self ? g->self : g->base, self ? "this build" : "the base", turn_seconds,
+                       &answers[self ? 1 : 0], c);
         }
         const json_t *error = json_object_get(answers[1], "error");
         if (error != NULL)
@@ -180,8 +171,7 @@ static void tell(gate *g, const gate_case *c, const char *what, const char *word
 }
 
 /* A case is looked at again before it is called slower, each time by new processes, and when the
- * machine was busy. What pages a process got can make a case that fits a cache 5 % slower for its whole
- * life: rounds do not show that, only other processes do. */
+ * machine was busy: rounds of one pair of processes do not show what the places of its pages cost. */
 static void judge(gate *g, gate_case *c)
 {
     char words[320];
@@ -277,7 +267,7 @@ static void compare_agreed(gate *g, gate_case *c)
     for (int i = 0; i < 2; i++) {
         json_t *beside = NULL;
         if (g->rivals != NULL && json_object_get(agreed, "vs") != NULL &&
-            !ask(g->rivals, c->name, 5.0 * turn_seconds, &beside, c))
+            !ask(g->rivals, "beside the rivals", 5.0 * turn_seconds, &beside, c))
             return;
         gate_below(agreed, stats_of(c->shares, c->n).median, json_object_get(beside, "vs"), words,
                    sizeof words);

@@ -35,7 +35,7 @@ refuse() { # refuse WHAT PATTERN FILE...
         failed=1
     fi
 }
-refuse "left over" 'TODO|FIXME|\bXXX\b|^ *# *if 0' "${sources[@]}"
+refuse "left over" 'TODO|FIXME|XXX|^ *# *if 0' "${sources[@]}"
 refuse "tabs" $'\t' "${sources[@]}"
 refuse "blanks at the end of a line" ' +$' "${sources[@]}"
 refuse "American spelling" \
