@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/base/card.h"
 
@@ -25,16 +26,52 @@ static bool is_held(const measure_result *m)
     return (m->memory_bound || m->math_bound) && m->share.low > 0.0 && m->share.median <= 1.05;
 }
 
-static json_t *bounds_of(const measure_room *room, const measure_result *m)
+/* Sets the bound of `name`: the lower of what was measured now and what the file held, which may be
+ * NULL. Bounds of a class are what all of its machines keep. */
+static void set_lower(json_t *bounds, const char *name, double low, const json_t *before)
 {
+    json_t *now = bound(low);
+    const bool keep = before != NULL && json_number_value(before) < json_number_value(now);
+    json_object_set_new(bounds, name, keep ? json_real(json_number_value(before)) : now);
+    if (keep) json_decref(now);
+}
+
+/* `before`: what the file holds for the case, NULL: nothing. */
+static json_t *bounds_of(const measure_room *room, const measure_result *m, const json_t *before)
+{
+    const json_t *share = json_object_get(before, "share");
     json_t *bounds = json_object(), *ratios = json_object();
-    if (is_held(m)) json_object_set_new(bounds, "share", bound(m->share.low));
+    if (before == NULL ? is_held(m) : share != NULL && m->share.low > 0.0)
+        set_lower(bounds, "share", m->share.low, share);
+    json_object_update(ratios, json_object_get(before, "vs"));
     for (size_t i = 0; i < room->n_rivals; i++)
         if (m->ratio[i].n > 0)
-            json_object_set_new(ratios, room->rivals[i]->name, bound(m->ratio[i].low));
+            set_lower(ratios, room->rivals[i]->name, m->ratio[i].low,
+                      json_object_get(ratios, room->rivals[i]->name));
     if (json_object_size(ratios) > 0) json_object_set(bounds, "vs", ratios);
     json_decref(ratios);
     return bounds;
+}
+
+/* What the file holds for this class of machines, NULL where there is none. False: it cannot be read,
+ * or is of another class. */
+static bool read_before(const char *path, json_t **out)
+{
+    char class[64];
+    card_class(class, sizeof class);
+    json_error_t where;
+    *out = NULL;
+    if (access(path, F_OK) != 0) return true;
+    *out = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
+    const char *theirs = json_string_value(json_object_get(*out, "class"));
+    if (theirs != NULL && strcmp(theirs, class) == 0) return true;
+    if (*out == NULL)
+        fprintf(stderr, "pewter-bench: %s: %s\n", path, where.text);
+    else
+        fprintf(stderr, "pewter-bench: %s: is of the class %s, this machine is %s\n", path,
+                theirs != NULL ? theirs : "(none)", class);
+    json_decref(*out);
+    return false;
 }
 
 static bool measure(const measure_subject *subject, measure_result *out)
@@ -56,11 +93,13 @@ static bool measure(const measure_subject *subject, measure_result *out)
     return false;
 }
 
-static int write_all(json_t *cases, const measure_room *room, const char *path)
+static int write_all(json_t *cases, const json_t *before, const measure_room *room,
+                     const char *path)
 {
     char class[64];
     card_class(class, sizeof class);
     json_t *rivals = json_object(), *card = card_json("/");
+    json_object_update(rivals, json_object_get(before, "rivals"));
     for (size_t i = 0; i < room->n_rivals; i++)
         json_object_set_new(rivals, room->rivals[i]->name, json_string(room->rivals[i]->version));
     json_t *all = json_pack("{s:s, s:O, s:O, s:O, s:O}", "class", class, "date",
@@ -79,6 +118,8 @@ int agree(measure_room *room, const bench_device *device, const char *path,
           const volatile sig_atomic_t *stop)
 {
     size_t count = 0;
+    json_t *before;
+    if (!read_before(path, &before)) return 2;
     bench_case *cases = cases_of(device, &count);
     json_t *all = json_object();
     const size_t n_rivals = room->n_rivals;
@@ -89,16 +130,18 @@ int agree(measure_room *room, const bench_device *device, const char *path,
         if (!cases[i].standard || cases[i].slow) continue;
         room->n_rivals = cases[i].beside ? n_rivals : 0;
         whole = measure(&subject, &result);
-        json_t *bounds = whole ? bounds_of(room, &result) : NULL;
-        if (json_object_size(bounds) > 0) json_object_set(all, cases[i].name, bounds);
+        const json_t *known = json_object_get(json_object_get(before, "cases"), cases[i].name);
+        json_t *bounds = whole ? bounds_of(room, &result, known) : NULL;
+        if (bounds != NULL) json_object_set(all, cases[i].name, bounds);
         json_decref(bounds);
         fprintf(stderr, "%s\n", cases[i].name);
         measure_drop(room);
     }
     room->n_rivals = n_rivals;
     int code = 1;
-    if (whole && *stop == 0) code = write_all(all, room, path);
+    if (whole && *stop == 0) code = write_all(all, before, room, path);
     json_decref(all);
+    json_decref(before);
     free(cases);
     return *stop != 0 ? 130 : code;
 }

@@ -6,8 +6,9 @@
 
 #include "bench/measure.h"
 
-/* Measures the standard cases and writes bounds to `path`: 90 % of the lower ends of the intervals of
- * share and ratios, so that noise of this machine is no failure; unreliable shares are left out.
+/* Measures the standard cases and writes bounds to `path`: three quarters of the lower ends of the
+ * intervals of share and ratios; unreliable shares are left out. Where the file is there, each bound is
+ * the lower of its own and of the new one, so that it holds on every machine of the class that was asked.
  * Returns the exit code. */
 int agree(measure_room *room, const bench_device *device, const char *path,
           const volatile sig_atomic_t *stop);
