@@ -44,6 +44,19 @@ static inline int64_t pw_cut_at(const pw_cut *cut, int64_t i)
     return i * cut->even + pw_min(i, cut->more);
 }
 
+/* Beside the reading of `bytes` of a stream that is read once, in pieces of a few lines: what lies FAR
+ * ahead into the second cache, what lies NEAR into the first. A burst of a whole brick waits for the few
+ * misses that a core can have open, and one distance is too short for the memory or too long for the
+ * first cache. */
+static inline void pw_fetch_ahead(const uint8_t *from, int64_t bytes)
+{
+    enum { FAR = 8192, NEAR = 2048 };
+    for (int64_t at = 0; at < bytes; at += PW_LINE) {
+        __builtin_prefetch(from + FAR + at, 0, 2);
+        __builtin_prefetch(from + NEAR + at, 0, 3);
+    }
+}
+
 /* Asks for memory that is wanted soon, or beside the work of several tiles. */
 static inline void pw_fetch(const uint8_t *from, int64_t bytes)
 {

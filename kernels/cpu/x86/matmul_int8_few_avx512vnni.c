@@ -1,11 +1,9 @@
 /* Integer matmul for one to three tokens: bricks are streamed once, straight into registers. Bound by
- * memory: what counts is that the next bricks are asked for early, a whole brick in one burst. */
+ * memory: what counts is that the next bricks are asked for early and evenly. */
 #include <assert.h>
 
 #include "kernels/cpu/x86/int8_512.h"
 #include "kernels/cpu/x86/x86.h"
-
-enum { AHEAD = 4096 }; /* bytes from a brick's begin to the burst that is asked for beside it */
 
 /* Dot products of one block of 32: [half][group][token]. The halves are apart where the format's
  * scales are for 16 values. */
@@ -104,14 +102,14 @@ PW_INLINE void few(const pw_call *call, pw_dtype dtype, int64_t begin, int64_t e
 
         for (int64_t slab = 0; slab < slabs; slab++) {
             const pw_slab x = pw_slab_of(&act, call->src[1].data, slab);
-            const int64_t bytes = pw_brick_bytes(dtype, x.nb);
-            for (int64_t at = 0; at < bytes; at += PW_LINE)
-                _mm_prefetch((const char *)brick + AHEAD + at, _MM_HINT_T0);
-
+            const int64_t each = pw_bricks[dtype].values + pw_bricks[dtype].scales;
             __m512 s[2][PW_FEW];
             PW_UNROLL
             for (int t = 0; t < count; t++) s[0][t] = s[1][t] = _mm512_setzero_ps();
-            for (int64_t b = 0; b < x.nb; b++) block(dtype, brick, &x, b, count, s);
+            for (int64_t b = 0; b < x.nb; b++) {
+                pw_fetch_ahead(brick + b * each, each);
+                block(dtype, brick, &x, b, count, s);
+            }
 
             PW_UNROLL
             for (int t = 0; t < count; t++) {
@@ -119,7 +117,7 @@ PW_INLINE void few(const pw_call *call, pw_dtype dtype, int64_t begin, int64_t e
                 c[0][t] = _mm512_fmadd_ps(s[0][t], scale, c[0][t]);
                 c[1][t] = _mm512_fmadd_ps(s[1][t], scale, c[1][t]);
             }
-            brick += bytes;
+            brick += pw_brick_bytes(dtype, x.nb);
         }
         PW_UNROLL
         for (int t = 0; t < count; t++) pw_finish(call, t, row, end - row, c[0][t], c[1][t]);
