@@ -72,10 +72,8 @@ flags_avx512bf16 = $(flags_avx512) -mavx512bf16
 flags_amx        = -mamx-tile -mamx-int8 -mamx-bf16
 flags_dotprod    = -march=armv8.2-a+dotprod
 flags_i8mm       = -march=armv8.2-a+dotprod+i8mm+bf16
-# Kernels begin where a line of the instruction cache does: no change elsewhere moves their loops in it.
-layout = -falign-functions=64
 isa  = $(flags_$(lastword $(subst _, ,$(basename $(notdir $1)))))
-room = $(if $(filter kernels/% bench/base/x86/% bench/base/arm/%,$1),$(call isa,$1) $(layout),$(zero_init))
+room = $(if $(filter kernels/% bench/base/x86/% bench/base/arm/%,$1),$(call isa,$1),$(zero_init))
 
 # ---- Sources -------------------------------------------------------------------------------------
 
@@ -122,8 +120,8 @@ $B/flags: force
 	  echo 'The development files of $(packages) libedit are wanted, and not all are found by' \
 	    '$(PKG_CONFIG): make setup installs them on Debian and Ubuntu.' >&2; exit 1; }
 	@mkdir -p $(@D)
-	@echo '$(CC) $(compiler) $(subst ','\'',$(flags)) $(layout)' | cmp -s - $@ || \
-	  echo '$(CC) $(compiler) $(subst ','\'',$(flags)) $(layout)' > $@
+	@echo '$(CC) $(compiler) $(subst ','\'',$(flags))' | cmp -s - $@ || \
+	  echo '$(CC) $(compiler) $(subst ','\'',$(flags))' > $@
 .PHONY: force
 
 $B/%.o: %.c $B/flags
