@@ -12,7 +12,7 @@
 enum { PW_FEW = 3 };
 
 pw_cpu_fn pw_matmul_int8_avx512vnni, pw_matmul_int8_few_avx512vnni, pw_matmul_int8_avxvnni,
-    pw_matmul_int8_avx2;
+    pw_matmul_int8_few_avxvnni, pw_matmul_int8_avx2, pw_matmul_int8_few_avx2;
 
 /* Bytes of scratch of the rows for any number of tokens. */
 size_t pw_matmul_int8_scratch(const pw_call *shape);
