@@ -82,8 +82,13 @@ static void add(list *l, const pw_sample_shape *shape, bool standard, const char
         if (*at >= 'A' && *at <= 'Z') *at = (char)(*at - 'A' + 'a');
 }
 
-/* Whether this device would run the row for such a call. */
-static bool is_picked(const list *l, const pw_sample_shape *shape)
+/* Whether this device would run the row for such a call; whether it has one of the same weights for few
+ * tokens, which would run in the row's stead. */
+typedef struct standing {
+    bool picked, replaced;
+} standing;
+
+static standing standing_of(const list *l, const pw_sample_shape *shape)
 {
     const pw_call call = pw_sample_call(shape);
     const pw_kernel *row = shape->row;
@@ -92,10 +97,12 @@ static bool is_picked(const list *l, const pw_sample_shape *shape)
         .kv = row->kv,
         .kv_dtype = row->kv != NULL ? row->kv->dtype : PW_F32,
     };
-    const pw_kernel *best = pw_pick(&l->rows, &call, &rules);
-    if (best == row || best == NULL) return best == row;
-    if (row->op != PW_OP_MATMUL || row->max_n == 0) return false;
-    return pw_pick_narrow(&l->rows, best, &call, &rules) == row;
+    const pw_kernel *best = pw_pick(&l->rows, &call, &rules), *narrow = NULL;
+    if (row->op == PW_OP_MATMUL && best != NULL)
+        narrow = pw_pick_narrow(&l->rows, row->max_n == 0 ? row : best, &call, &rules);
+    if (row->max_n == 0)
+        return (standing){best == row, narrow != NULL && shape->n <= narrow->max_n};
+    return (standing){best == row || (best != NULL && best->max_n == 0 && narrow == row), false};
 }
 
 static void add_matmul(list *l, const pw_kernel *row, pw_dtype weight)
@@ -115,8 +122,10 @@ static void add_matmul(list *l, const pw_kernel *row, pw_dtype weight)
             const size_t n_few = sizeof few / sizeof *few;
             s.n = t < n_few ? few[t] : many[t - n_few];
             if (reference && s.n > 8) break;
-            const bool picked = is_picked(l, &s);
-            const bool ends = s.n == 1 || s.n == 512, middle = s.n == 8 || s.n == 32;
+            const standing here = standing_of(l, &s);
+            const bool picked = here.picked;
+            const bool ends = (s.n == 1 || s.n == 512) && !here.replaced,
+                       middle = s.n == 8 || s.n == 32;
             const bool large = matrices[i].k == 2048;
             const bool standard =
                 reference
@@ -167,7 +176,7 @@ static void add_attention(list *l, const pw_kernel *row)
                 if (s.store == NULL || (reference && (prefill || keys > 1024))) continue;
                 const bool standard =
                     g == 1 && keys != 128 && (keys == 1024 || !reference) &&
-                    (is_picked(l, &s) ? !(prefill && keys == 32768) : keys == 1024);
+                    (standing_of(l, &s).picked ? !(prefill && keys == 32768) : keys == 1024);
                 char what[64];
                 snprintf(what, sizeof what, "h%lld_kv%lld_d%lld_n%lld_keys%lld", (long long)s.heads,
                          (long long)s.kv_heads, (long long)s.head_dim, (long long)n,
@@ -191,7 +200,7 @@ static void add_store(list *l, const pw_kernel *row)
                              .depth = 1024};
         char what[64];
         snprintf(what, sizeof what, "kv8_d64_n%lld", (long long)n);
-        add(l, &s, is_picked(l, &s), what);
+        add(l, &s, standing_of(l, &s).picked, what);
     }
 }
 
@@ -218,7 +227,7 @@ static void add_rows(list *l, const pw_kernel *row)
                 if (dtype != PW_F32 && !pw_act_takes(s.result, s.k)) continue;
                 char what[64];
                 snprintf(what, sizeof what, "k%lld_n%lld", (long long)widths[w], (long long)n);
-                add(l, &s, widths[w] == 2048 && is_picked(l, &s), what);
+                add(l, &s, widths[w] == 2048 && standing_of(l, &s).picked, what);
             }
         }
     }
