@@ -55,6 +55,19 @@ static inline pw_slab pw_slab_of(const pw_q8x *a, void *data, int64_t slab)
     };
 }
 
+/* The slab from token `first` on. */
+static inline pw_slab pw_slab_from(const pw_slab *x, int64_t first)
+{
+    return (pw_slab){
+        .nb = x->nb,
+        .ks = x->ks,
+        .q = x->q + first * x->ks,
+        .scale = x->scale + first,
+        .exponent = x->exponent + first * PW_SLAB_BLOCKS,
+        .sum = x->sum + first * PW_SLAB_BLOCKS,
+    };
+}
+
 /* First byte of the panel that output `row` is in. */
 static inline const uint8_t *pw_panel_of(const pw_call *call, pw_dtype dtype, int64_t row)
 {

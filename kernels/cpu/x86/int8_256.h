@@ -17,7 +17,7 @@ enum { PW_TILE_256 = 3, PW_QUARTERS = 4, PW_QUARTER = 8 };
 typedef enum pw_values {
     PW_BITS4, /* 0..15 */
     PW_BITS5, /* 0..31 */
-    PW_BITS8, /* 0..255, or signed: as the including file likes it */
+    PW_BITS8, /* 0..255 */
     PW_HALVES /* -32..31, scales for 16 values; activations have 128 added */
 } pw_values;
 
@@ -47,8 +47,7 @@ typedef void pw_dots_fn(pw_values values, const pw_part_256 *part, int count,
 /* What differs between the ISAs. */
 typedef struct pw_isa_256 {
     pw_dots_fn *dots;
-    int tile;     /* tokens */
-    bool signed8; /* PW_BITS8 is signed: 128 is taken off the brick's bytes */
+    int tile; /* tokens */
 } pw_isa_256;
 
 /* ---- The microkernel ------------------------------------------------------------------------- */
@@ -271,10 +270,9 @@ PW_INLINE __m256i pw_sum_bytes_256(__m256i bytes)
 
 /* Values of one quarter of a block's lanes to `to`; what the sums of signed weights start from, of
  * both halves, to `start`. */
-PW_INLINE void pw_unpack_values_256(pw_dtype dtype, bool signed8, const uint8_t *block, int quarter,
-                                    uint8_t *to, int32_t *start)
+PW_INLINE void pw_unpack_values_256(pw_dtype dtype, const uint8_t *block, int quarter, uint8_t *to,
+                                    int32_t *start)
 {
-    const __m256i flip = _mm256_set1_epi8(INT8_MIN);
     __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     PW_UNROLL
     for (int i = 0; i < 4; i++) {
@@ -282,7 +280,6 @@ PW_INLINE void pw_unpack_values_256(pw_dtype dtype, bool signed8, const uint8_t 
         pw_steps_256(dtype, block, i, quarter, two);
         PW_UNROLL
         for (int h = 0; h < 2; h++) {
-            if (dtype == PW_Q8_0 && signed8) two[h] = _mm256_xor_si256(two[h], flip);
             if (dtype == PW_Q6_K) sum[h] = _mm256_add_epi32(sum[h], pw_sum_bytes_256(two[h]));
             pw_save_256(to + (4 * h + i) * 128 + quarter * 32, two[h]);
         }
@@ -294,22 +291,21 @@ PW_INLINE void pw_unpack_values_256(pw_dtype dtype, bool signed8, const uint8_t 
                     _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(sum[h], 7)));
 }
 
-/* Fills `to` from a brick of nb blocks; values that are bytes already stay where they are, if they
- * have the sign that is wanted. */
-PW_INLINE void pw_unpack_256(pw_dtype dtype, bool signed8, const uint8_t *brick, int64_t nb,
-                             pw_tiled_scratch *to, pw_bytes *w)
+/* Fills `to` from a brick of nb blocks; values that are bytes already stay where they are. */
+PW_INLINE void pw_unpack_256(pw_dtype dtype, const uint8_t *brick, int64_t nb, pw_tiled_scratch *to,
+                             pw_bytes *w)
 {
     const pw_brick *size = &pw_bricks[dtype];
     const uint8_t *scales = brick + nb * size->values;
     const int halves = size->halves ? 2 : 1;
-    const bool in_place = dtype == PW_Q8_0 && !signed8;
+    const bool in_place = dtype == PW_Q8_0;
     *w = (pw_bytes){in_place ? brick : to->values, to->scale, to->minimum, to->start};
     for (int64_t b = 0; b < nb; b++) {
         for (int g = 0; g < PW_QUARTERS; g++) {
             const int64_t lane = g * PW_QUARTER;
             if (!in_place)
-                pw_unpack_values_256(dtype, signed8, brick + b * size->values, g,
-                                     to->values + b * 1024, to->start + 2 * b * PW_LANES);
+                pw_unpack_values_256(dtype, brick + b * size->values, g, to->values + b * 1024,
+                                     to->start + 2 * b * PW_LANES);
             for (int64_t at = halves * b; at < halves * (b + 1); at++)
                 _mm256_store_ps(to->scale + at * PW_LANES + lane,
                                 pw_scale_256(dtype, scales, at, g));
@@ -344,11 +340,10 @@ static inline void pw_panel_256(const pw_sweep_256 *s, int64_t row, int64_t left
     const pw_cut cut = pw_cut_of(s->count, s->isa.tile);
     const int64_t tiles = cut.tiles;
     const int offset = pw_bricks[s->dtype].offset_log2;
-    const bool shifts = offset >= 0 && !(s->dtype == PW_Q8_0 && s->isa.signed8);
     const uint8_t *brick = pw_panel_of(s->call, s->dtype, row);
     for (int64_t slab = 0; slab < slabs; slab++) {
         pw_tile_256 a = {.x = pw_slab_of(&s->act, s->call->src[1].data, slab),
-                         .shift = shifts ? offset : 32,
+                         .shift = offset >= 0 ? offset : 32,
                          .dots = s->scratch->dots,
                          .start = slab == 0};
         const int64_t bytes = pw_brick_bytes(s->dtype, a.x.nb);

@@ -38,8 +38,7 @@ PW_INLINE __m512i pw_upper_512(__m512i bits, int i)
     }
 }
 
-/* K-steps i and i + 4 of one group of a block, a byte a value: unsigned with the format's offset,
- * but for Q6_K, which is signed. */
+/* K-steps i and i + 4 of one group of a block, a byte a value: unsigned with the format's offset. */
 PW_INLINE void pw_steps_512(pw_dtype dtype, const uint8_t *block, int i, int group, __m512i out[2])
 {
     const uint8_t *line = block + (2 * i + group) * PW_LINE;
@@ -62,9 +61,8 @@ PW_INLINE void pw_steps_512(pw_dtype dtype, const uint8_t *block, int i, int gro
     if (dtype == PW_Q6_K) {
         const __m512i first = _mm512_load_si512(more);
         const __m512i second = _mm512_load_si512(more + 2 * PW_LINE);
-        const __m512i offset = _mm512_set1_epi8(32);
-        out[0] = _mm512_sub_epi8(_mm512_or_si512(out[0], pw_upper_512(first, i)), offset);
-        out[1] = _mm512_sub_epi8(_mm512_or_si512(out[1], pw_upper_512(second, i)), offset);
+        out[0] = _mm512_or_si512(out[0], pw_upper_512(first, i));
+        out[1] = _mm512_or_si512(out[1], pw_upper_512(second, i));
     }
 }
 

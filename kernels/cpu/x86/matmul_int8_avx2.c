@@ -1,9 +1,10 @@
-/* Integer matmul without VNNI: products of unsigned and signed bytes in pairs (vpmaddubsw), summed in
- * 16 bits as long as no sum can pass 32767, then in 32. */
+/* Integer matmul without VNNI. Weights of up to 6 bits: products of unsigned and signed bytes in pairs
+ * (vpmaddubsw), summed in 16 bits as long as no sum can pass 32767, then in 32. Weights of 8 bits, which
+ * would pass it at once: both widened to 16 bits (vpmaddwd). */
 #include "kernels/cpu/x86/int8_256.h"
 #include "kernels/cpu/x86/x86.h"
 
-enum { TILE = 2, SIGNED8 = true };
+enum { TILE = 2 };
 
 /* K-steps until 16 bits could be too few: a k-step adds two products to a sum. */
 PW_INLINE int run_of(pw_values values)
@@ -12,59 +13,122 @@ PW_INLINE int run_of(pw_values values)
     case PW_BITS4: return 8;  /* 8 x 2 x 15 x 127 = 30480 */
     case PW_BITS5: return 4;  /* 4 x 2 x 31 x 127 = 31496 */
     case PW_HALVES: return 2; /* 2 x 2 x 32 x 255 = 32640 */
-    case PW_BITS8: break;     /* 1 x 2 x 128 x 127 = 32512 */
+    case PW_BITS8: break;
     }
     return 1;
 }
 
-PW_INLINE __m256i pairs(pw_values values, __m256i w, __m256i size, __m256i x)
+/* Sums in the order that is written: a compiler that adds in another has too few registers. (vpaddsw
+ * would keep it too, but runs on half as many ports.) */
+PW_INLINE __m256i add16(__m256i a, __m256i b)
 {
-    if (values == PW_HALVES) return _mm256_maddubs_epi16(x, w);
-    if (values == PW_BITS8) return _mm256_maddubs_epi16(size, _mm256_sign_epi8(x, w));
-    return _mm256_maddubs_epi16(w, x);
+    __m256i sum = _mm256_add_epi16(a, b);
+    __asm__("" : "+x"(sum));
+    return sum;
 }
 
-/* Loops over k-steps are left to run: unrolled, a compiler may add in another order, and then has too
- * few registers. */
-PW_INLINE void dots(pw_values values, const pw_part_256 *part, int count,
-                    __m256i out[PW_TILE_256][PW_QUARTERS])
+PW_INLINE __m256i add32(__m256i a, __m256i b)
 {
-    const int run = run_of(values), steps = values == PW_HALVES ? 4 : 8;
-    PW_UNROLL
-    for (int first = 0; first < steps; first += run) {
-        __m256i sum[TILE][PW_QUARTERS];
-        PW_UNROLL
-        for (int i = 0; i < PW_QUARTERS * count; i++)
-            sum[i / PW_QUARTERS][i % PW_QUARTERS] = _mm256_setzero_si256();
+    __m256i sum = _mm256_add_epi32(a, b);
+    __asm__("" : "+x"(sum));
+    return sum;
+}
 
+/* ---- Up to 6 bits ---------------------------------------------------------------------------- */
+
+/* Sums in 16 bits over the k-steps [first, first + run). */
+PW_INLINE void run_dots(pw_values values, const pw_part_256 *part, int count, int first, int run,
+                        __m256i sum[PW_TILE_256][PW_QUARTERS])
+{
+    const __m256i flip = _mm256_set1_epi8(INT8_MIN);
+    PW_UNROLL
+    for (int j = first; j < first + run; j++) {
+        __m256i x[PW_TILE_256] = {_mm256_setzero_si256()};
         PW_UNROLL
-        for (int j = first; j < first + run; j++) {
-            __m256i x[TILE];
-            PW_UNROLL
-            for (int t = 0; t < count; t++) {
-                x[t] = pw_four_256(part->q[t] + 4 * j);
-                if (values == PW_HALVES) x[t] = _mm256_xor_si256(x[t], _mm256_set1_epi8(INT8_MIN));
-            }
-            PW_UNROLL
-            for (int g = 0; g < PW_QUARTERS; g++) {
-                const __m256i line = pw_load_256(part->w + j * 128 + g * 32);
-                const __m256i size = _mm256_abs_epi8(line);
-                PW_UNROLL
-                for (int t = 0; t < count; t++)
-                    sum[t][g] = _mm256_adds_epi16(sum[t][g], pairs(values, line, size, x[t]));
-            }
+        for (int t = 0; t < count; t++) {
+            x[t] = pw_four_256(part->q[t] + 4 * j);
+            if (values == PW_HALVES) x[t] = _mm256_xor_si256(x[t], flip);
         }
         PW_UNROLL
-        for (int i = 0; i < PW_QUARTERS * count; i++) {
-            const int t = i / PW_QUARTERS, g = i % PW_QUARTERS;
-            const __m256i old = first == 0 ? pw_start_256(values, part, t, g) : out[t][g];
-            const __m256i more = _mm256_madd_epi16(sum[t][g], _mm256_set1_epi16(1));
-            out[t][g] = _mm256_add_epi32(old, more);
+        for (int g = 0; g < PW_QUARTERS; g++) {
+            const __m256i w = pw_load_256(part->w + j * 128 + g * 32);
+            PW_UNROLL
+            for (int t = 0; t < count; t++) {
+                const __m256i two = values == PW_HALVES ? _mm256_maddubs_epi16(x[t], w)
+                                                        : _mm256_maddubs_epi16(w, x[t]);
+                sum[t][g] = j == first ? two : add16(sum[t][g], two);
+            }
         }
     }
 }
 
-static const pw_isa_256 isa = {.dots = dots, .tile = TILE, .signed8 = SIGNED8};
+PW_INLINE void byte_dots(pw_values values, const pw_part_256 *part, int count,
+                         __m256i out[PW_TILE_256][PW_QUARTERS])
+{
+    const int run = run_of(values), steps = values == PW_HALVES ? 4 : 8;
+    PW_UNROLL
+    for (int first = 0; first < steps; first += run) {
+        __m256i sum[PW_TILE_256][PW_QUARTERS];
+        run_dots(values, part, count, first, run, sum);
+        PW_UNROLL
+        for (int i = 0; i < PW_QUARTERS * count; i++) {
+            const int t = i / PW_QUARTERS, g = i % PW_QUARTERS;
+            const __m256i old = first == 0 ? pw_start_256(values, part, t, g) : out[t][g];
+            out[t][g] = add32(old, _mm256_madd_epi16(sum[t][g], _mm256_set1_epi16(1)));
+        }
+    }
+}
+
+/* ---- 8 bits ---------------------------------------------------------------------------------- */
+
+/* The even and the odd values of a block of x, in 16 bits. */
+PW_INLINE void widen(const int8_t *q, int16_t to[2][PW_BLOCK / 2])
+{
+    const __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)q);
+    pw_save_256(to[0], _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8));
+    pw_save_256(to[1], _mm256_srai_epi16(x, 8));
+}
+
+PW_INLINE void word_dots(const pw_part_256 *part, int count, __m256i out[PW_TILE_256][PW_QUARTERS])
+{
+    int16_t x[PW_TILE_256][2][PW_BLOCK / 2] PW_ALIGNED(32);
+    PW_UNROLL
+    for (int t = 0; t < count; t++) {
+        widen(part->q[t], x[t]);
+        PW_UNROLL
+        for (int g = 0; g < PW_QUARTERS; g++) out[t][g] = pw_start_256(PW_BITS8, part, t, g);
+    }
+    for (int j = 0; j < 8; j++) {
+        __m256i even[PW_TILE_256], odd[PW_TILE_256];
+        PW_UNROLL
+        for (int t = 0; t < count; t++) {
+            even[t] = pw_four_256((const int8_t *)&x[t][0][2 * j]);
+            odd[t] = pw_four_256((const int8_t *)&x[t][1][2 * j]);
+        }
+        PW_UNROLL
+        for (int g = 0; g < PW_QUARTERS; g++) {
+            const __m256i w = pw_load_256(part->w + j * 128 + g * 32);
+            const __m256i w0 = _mm256_and_si256(w, _mm256_set1_epi16(0xff));
+            const __m256i w1 = _mm256_srli_epi16(w, 8);
+            PW_UNROLL
+            for (int t = 0; t < count; t++) {
+                out[t][g] = add32(out[t][g], _mm256_madd_epi16(w0, even[t]));
+                out[t][g] = add32(out[t][g], _mm256_madd_epi16(w1, odd[t]));
+            }
+        }
+    }
+}
+
+PW_INLINE void dots(pw_values values, const pw_part_256 *part, int count,
+                    __m256i out[PW_TILE_256][PW_QUARTERS])
+{
+    if (values == PW_BITS8)
+        word_dots(part, count, out);
+    else
+        byte_dots(values, part, count, out);
+}
+
+static const pw_isa_256 isa = {.dots = dots, .tile = TILE};
 
 static void tile_bits4(const pw_tile_256 *a, int64_t count)
 {
@@ -98,42 +162,42 @@ static void tile_halves(const pw_tile_256 *a, int64_t count)
 
 static void unpack_q4_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q4_0, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q4_0, brick, nb, to, w);
 }
 
 static void unpack_q4_1(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q4_1, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q4_1, brick, nb, to, w);
 }
 
 static void unpack_q5_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q5_0, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q5_0, brick, nb, to, w);
 }
 
 static void unpack_q5_1(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q5_1, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q5_1, brick, nb, to, w);
 }
 
 static void unpack_q8_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q8_0, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q8_0, brick, nb, to, w);
 }
 
 static void unpack_q4_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q4_K, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q4_K, brick, nb, to, w);
 }
 
 static void unpack_q5_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q5_K, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q5_K, brick, nb, to, w);
 }
 
 static void unpack_q6_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q6_K, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q6_K, brick, nb, to, w);
 }
 
 typedef struct format {

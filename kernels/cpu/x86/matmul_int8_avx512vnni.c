@@ -154,6 +154,10 @@ PW_INLINE void unpack(pw_dtype dtype, const uint8_t *brick, int64_t nb, pw_tiled
                 if (dtype == PW_Q8_0) continue;
                 __m512i two[2];
                 pw_steps_512(dtype, brick + b * size->values, i, g, two);
+                if (dtype == PW_Q6_K) {
+                    two[0] = _mm512_sub_epi8(two[0], _mm512_set1_epi8(32));
+                    two[1] = _mm512_sub_epi8(two[1], _mm512_set1_epi8(32));
+                }
                 uint8_t *line = to->values + b * 1024 + (2 * i + g) * PW_LINE;
                 _mm512_store_si512(line, two[0]);
                 _mm512_store_si512(line + 8 * PW_LINE, two[1]);

@@ -2,7 +2,7 @@
 #include "kernels/cpu/x86/int8_256.h"
 #include "kernels/cpu/x86/x86.h"
 
-enum { TILE = 3, SIGNED8 = false };
+enum { TILE = 3 };
 
 PW_INLINE void dots(pw_values values, const pw_part_256 *part, int count,
                     __m256i out[PW_TILE_256][PW_QUARTERS])
@@ -32,7 +32,7 @@ PW_INLINE void dots(pw_values values, const pw_part_256 *part, int count,
     }
 }
 
-static const pw_isa_256 isa = {.dots = dots, .tile = TILE, .signed8 = SIGNED8};
+static const pw_isa_256 isa = {.dots = dots, .tile = TILE};
 
 static void tile_plain(const pw_tile_256 *a, int64_t count)
 {
@@ -51,42 +51,42 @@ static void tile_halves(const pw_tile_256 *a, int64_t count)
 
 static void unpack_q4_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q4_0, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q4_0, brick, nb, to, w);
 }
 
 static void unpack_q4_1(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q4_1, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q4_1, brick, nb, to, w);
 }
 
 static void unpack_q5_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q5_0, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q5_0, brick, nb, to, w);
 }
 
 static void unpack_q5_1(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q5_1, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q5_1, brick, nb, to, w);
 }
 
 static void unpack_q8_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q8_0, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q8_0, brick, nb, to, w);
 }
 
 static void unpack_q4_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q4_K, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q4_K, brick, nb, to, w);
 }
 
 static void unpack_q5_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q5_K, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q5_K, brick, nb, to, w);
 }
 
 static void unpack_q6_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    pw_unpack_256(PW_Q6_K, SIGNED8, brick, nb, to, w);
+    pw_unpack_256(PW_Q6_K, brick, nb, to, w);
 }
 
 typedef struct format {
