@@ -15,6 +15,7 @@ static const arg_command command = {
     .examples = "pewter bench model.gguf\n"
                 "pewter bench model.gguf -p 128,512 -n 128 -d 0,2048 -r 7 -o jsonl\n"
                 "pewter bench model.gguf --rival llama.cpp --kl 128\n"
+                "pewter bench model.gguf --cpu-features avx2 --rival llama.cpp-avx2\n"
                 "pewter bench model.gguf -p 0 -n 64 --profile --trace trace.json\n"
                 "pewter bench --report report.html",
     .plain_least = 0,
@@ -124,6 +125,14 @@ static int read_lists(const texts *t, bench_options *o)
     return EXIT_FINE;
 }
 
+static bool is_rival(const char *name)
+{
+    static const char *const known[] = {"llama.cpp", "llama.cpp-avx2", "openvino"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i]) == 0) return true;
+    return false;
+}
+
 static int read_words(const texts *t, bench_options *o)
 {
     const size_t half = sizeof o->words / 2;
@@ -138,8 +147,8 @@ static int read_words(const texts *t, bench_options *o)
     if (o->n_rivals > TEST_MOST_RIVALS) return too_many("--rival", TEST_MOST_RIVALS, t->rival);
     if (o->n_kv == 0) return wrong("--kv", "auto, f32, f16, bf16 or q8_0", t->kv);
     for (size_t i = 0; i < o->n_rivals; i++)
-        if (strcmp(o->rival[i], "llama.cpp") != 0 && strcmp(o->rival[i], "openvino") != 0)
-            return wrong("--rival", "llama.cpp or openvino", o->rival[i]);
+        if (!is_rival(o->rival[i]))
+            return wrong("--rival", "llama.cpp, llama.cpp-avx2 or openvino", o->rival[i]);
     bool known;
     o->format = write_format_of(t->json ? "json" : t->output, &known);
     if (!known) return wrong("-o", "md, full, csv, json, jsonl, sql or none", t->output);
@@ -189,7 +198,7 @@ int bench_options_read(int argc, char **argv, bench_options *o, bool *done)
          "md, full (intervals, memory, load), csv, json, jsonl, sql, none; default: md"},
         {"--json", NULL, ARG_FLAG, &t.json, NULL, "the same as -o json"},
         {"--rival", NULL, ARG_TEXT, &t.rival, "LIST",
-         "llama.cpp,openvino: in turns with ours (set up by make rivals)"},
+         "llama.cpp,llama.cpp-avx2,openvino: in turns with ours (set up by make rivals)"},
         {"--kl", NULL, ARG_LONG, &o->kl, "N", "divergence from --exact over N tokens"},
         {"--exact", NULL, ARG_FLAG, &o->exact, NULL, "activations stay f32"},
         {"--energy", NULL, ARG_FLAG, &o->energy, NULL, "fail where no energy counter can be read"},

@@ -3,7 +3,7 @@
 #   tools/rivals.sh          sets up what is not there yet, one line a part
 #   tools/rivals.sh --list   what is there, with versions
 # Parts: openblas and blis (Debian's), onednn, llama.cpp with ggml and llama-bench (compiled from the
-# sources in PyPI's llama-cpp-python, for this machine: minutes), openvino (GenAI, which reads GGUF).
+# sources in PyPI's llama-cpp-python, for this machine, and once for AVX2 alone: minutes), openvino (GenAI, which reads GGUF).
 # NO_INSTALL=1 installs no packages of the system. A part that fails is named, and the others go on.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -84,6 +84,21 @@ make_llama() {
     echo "llama-cpp-python $llama_python" >"$root/lib/ggml.version"
 }
 
+# The same without AVX-512 and VNNI: what a rival does with AVX2 alone, on any machine.
+make_llama_avx2() {
+    local work=$root/llama
+    "$root/venv/bin/cmake" -S "$work/vendor/llama.cpp" -B "$work/build-avx2" -G Ninja \
+        -DCMAKE_MAKE_PROGRAM="$root/venv/bin/ninja" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF \
+        -DGGML_SSE42=ON -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_BMI2=ON -DGGML_FMA=ON -DGGML_F16C=ON \
+        -DGGML_AVX_VNNI=OFF -DGGML_AVX512=OFF -DBUILD_SHARED_LIBS=ON -DLLAMA_CURL=OFF \
+        -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF \
+        -DLLAMA_BUILD_TOOLS=OFF || return 1
+    "$root/venv/bin/cmake" --build "$work/build-avx2" -j "$jobs" --target ggml-cpu || return 1
+    mkdir -p "$root/lib-avx2" || return 1
+    cp -a "$root"/lib/*.so* "$root/lib-avx2/" || return 1
+    cp -a "$work"/build-avx2/bin/libggml-cpu.so* "$root/lib-avx2/"
+}
+
 make_openvino() {
     pip install "openvino==$openvino" "openvino-genai==$openvino.0" "openvino-tokenizers==$openvino.0"
 }
@@ -94,10 +109,15 @@ make_peers() {
     rm -f "$root"/bin/*-peer
     { echo "#!$python" && cat bench/rivals/openvino_peer.py; } >"$root/bin/openvino-peer" || return 1
     chmod +x "$root/bin/openvino-peer" && "$root/bin/openvino-peer" --help || return 1
-    ${CC:-gcc} -std=c17 -D_GNU_SOURCE -O2 -Wall -DRIVAL_VERSION="\"$llama_python\"" -I. -Iinclude \
+    llama_peer llama.cpp "$root/lib" && llama_peer llama.cpp-avx2 "$root/lib-avx2"
+}
+
+llama_peer() { # llama_peer NAME LIBRARIES
+    ${CC:-gcc} -std=c17 -D_GNU_SOURCE -O2 -Wall -DRIVAL_NAME="\"$1\"" \
+        -DRIVAL_VERSION="\"$llama_python\"" -I. -Iinclude \
         -I"$root/llama/vendor/llama.cpp/include" -I"$root/llama/vendor/llama.cpp/ggml/include" \
-        bench/rivals/llama_peer.c -o "$root/bin/llama.cpp-peer" \
-        -L"$root/lib" -lllama -lggml -lggml-base -ljansson -Wl,-rpath,"$root/lib"
+        bench/rivals/llama_peer.c -o "$root/bin/$1-peer" \
+        -L"$2" -lllama -lggml -lggml-base -ljansson -Wl,--disable-new-dtags,-rpath,"$2"
 }
 
 list() {
@@ -120,5 +140,6 @@ part venv 1 make_venv
 part onednn "$onednn" make_onednn
 part openvino "$openvino" make_openvino
 part llama.cpp "$llama_python" make_llama
+part llama.cpp-avx2 "$llama_python" make_llama_avx2
 part peers "$(cat bench/rivals/*_peer.* | cksum | cut -d ' ' -f 1)" make_peers
 [ -z "$failed" ] || { say "not set up:$failed" && exit 1; }

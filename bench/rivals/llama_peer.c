@@ -185,7 +185,7 @@ int main(int argc, char **argv)
         answer(failed(why));
         return 1;
     }
-    answer(json_pack("{s:s, s:s, s:i}", "name", "llama.cpp", "version", RIVAL_VERSION, "threads",
+    answer(json_pack("{s:s, s:s, s:i}", "name", RIVAL_NAME, "version", RIVAL_VERSION, "threads",
                      o.threads));
     char *line = malloc(MOST_LINE);
     while (line != NULL && fgets(line, MOST_LINE, stdin) != NULL) answer(respond(line));

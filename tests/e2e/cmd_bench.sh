@@ -66,7 +66,7 @@ refused 1 "/nonexistent/page.html cannot be written" bench --report /nonexistent
 
 # ---- Refusals ------------------------------------------------------------------------------------
 refused 1 "no-such.gguf: No such file" bench no-such.gguf --no-save
-refused 2 "--rival: llama.cpp or openvino wanted, found 'x'" bench model.gguf --rival x
+refused 2 "--rival: llama.cpp, llama.cpp-avx2 or openvino wanted, found 'x'" bench model.gguf --rival x
 PEWTER_RIVALS=$room/none refused 1 "llama.cpp is not set up .*make rivals" bench model.gguf --rival llama.cpp "${small[@]}"
 refused 2 "-p: numbers such as .* found '1-'" bench model.gguf -p 1-
 refused 2 "-p: numbers" bench model.gguf -p 4-8*1
