@@ -316,16 +316,28 @@ PW_INLINE void pw_unpack_256(pw_dtype dtype, const uint8_t *brick, int64_t nb, p
     }
 }
 
+/* The same of any format. */
+static inline void pw_unpack_any_256(pw_dtype dtype, const uint8_t *brick, int64_t nb,
+                                     pw_tiled_scratch *to, pw_bytes *w)
+{
+    if (dtype == PW_Q4_0) pw_unpack_256(PW_Q4_0, brick, nb, to, w);
+    if (dtype == PW_Q4_1) pw_unpack_256(PW_Q4_1, brick, nb, to, w);
+    if (dtype == PW_Q5_0) pw_unpack_256(PW_Q5_0, brick, nb, to, w);
+    if (dtype == PW_Q5_1) pw_unpack_256(PW_Q5_1, brick, nb, to, w);
+    if (dtype == PW_Q8_0) pw_unpack_256(PW_Q8_0, brick, nb, to, w);
+    if (dtype == PW_Q4_K) pw_unpack_256(PW_Q4_K, brick, nb, to, w);
+    if (dtype == PW_Q5_K) pw_unpack_256(PW_Q5_K, brick, nb, to, w);
+    if (dtype == PW_Q6_K) pw_unpack_256(PW_Q6_K, brick, nb, to, w);
+}
+
 /* ---- Sweeps ---------------------------------------------------------------------------------- */
 
-typedef void pw_unpack_fn_256(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w);
 typedef void pw_tile_fn_256(const pw_tile_256 *a, int64_t count);
 
 typedef struct pw_sweep_256 {
     const pw_call *call;
     pw_dtype dtype;
     pw_isa_256 isa;
-    pw_unpack_fn_256 *unpack;
     pw_tile_fn_256 *tile;
     pw_q8x act;
     pw_tiled_scratch *scratch;
@@ -347,14 +359,13 @@ static inline void pw_panel_256(const pw_sweep_256 *s, int64_t row, int64_t left
                          .dots = s->scratch->dots,
                          .start = slab == 0};
         const int64_t bytes = pw_brick_bytes(s->dtype, a.x.nb);
-        if (tiles == 1) pw_fetch(brick + bytes, bytes);
-        s->unpack(brick, a.x.nb, s->scratch, &a.w);
+        pw_unpack_any_256(s->dtype, brick, a.x.nb, s->scratch, &a.w);
         brick += bytes;
 
         const int64_t share = (bytes / PW_LINE + tiles - 1) / tiles * PW_LINE;
         for (int64_t i = 0; i < tiles; i++) {
             const int64_t begin = pw_cut_at(&cut, i), end = pw_cut_at(&cut, i + 1);
-            if (tiles > 1) pw_fetch_later(brick + i * share, share);
+            pw_fetch_later(brick + i * share, share);
             a.token = s->first + begin;
             a.c = s->c + begin * PW_LANES;
             s->tile(&a, end - begin);
@@ -366,7 +377,7 @@ static inline void pw_panel_256(const pw_sweep_256 *s, int64_t row, int64_t left
     }
 }
 
-/* Outputs [begin, end) of the call. `s` says ISA, unpack and tile. */
+/* Outputs [begin, end) of the call. `s` says ISA and tile. */
 static inline void pw_matmul_256(pw_sweep_256 *s, const pw_call *call, int64_t begin, int64_t end,
                                  void *scratch)
 {

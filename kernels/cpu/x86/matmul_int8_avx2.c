@@ -160,61 +160,14 @@ static void tile_halves(const pw_tile_256 *a, int64_t count)
     pw_tile_sized_256(a, PW_HALVES, false, isa, count);
 }
 
-static void unpack_q4_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
-{
-    pw_unpack_256(PW_Q4_0, brick, nb, to, w);
-}
-
-static void unpack_q4_1(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
-{
-    pw_unpack_256(PW_Q4_1, brick, nb, to, w);
-}
-
-static void unpack_q5_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
-{
-    pw_unpack_256(PW_Q5_0, brick, nb, to, w);
-}
-
-static void unpack_q5_1(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
-{
-    pw_unpack_256(PW_Q5_1, brick, nb, to, w);
-}
-
-static void unpack_q8_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
-{
-    pw_unpack_256(PW_Q8_0, brick, nb, to, w);
-}
-
-static void unpack_q4_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
-{
-    pw_unpack_256(PW_Q4_K, brick, nb, to, w);
-}
-
-static void unpack_q5_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
-{
-    pw_unpack_256(PW_Q5_K, brick, nb, to, w);
-}
-
-static void unpack_q6_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
-{
-    pw_unpack_256(PW_Q6_K, brick, nb, to, w);
-}
-
-typedef struct format {
-    pw_unpack_fn_256 *unpack;
-    pw_tile_fn_256 *tile;
-} format;
-
-static const format formats[PW_DTYPE_COUNT] = {
-    [PW_Q4_0] = {unpack_q4_0, tile_bits4},  [PW_Q4_1] = {unpack_q4_1, tile_bits4m},
-    [PW_Q5_0] = {unpack_q5_0, tile_bits5},  [PW_Q5_1] = {unpack_q5_1, tile_bits5m},
-    [PW_Q8_0] = {unpack_q8_0, tile_bits8},  [PW_Q4_K] = {unpack_q4_k, tile_bits4m},
-    [PW_Q5_K] = {unpack_q5_k, tile_bits5m}, [PW_Q6_K] = {unpack_q6_k, tile_halves},
+static pw_tile_fn_256 *const tiles[PW_DTYPE_COUNT] = {
+    [PW_Q4_0] = tile_bits4,  [PW_Q4_1] = tile_bits4m, [PW_Q5_0] = tile_bits5,
+    [PW_Q5_1] = tile_bits5m, [PW_Q8_0] = tile_bits8,  [PW_Q4_K] = tile_bits4m,
+    [PW_Q5_K] = tile_bits5m, [PW_Q6_K] = tile_halves,
 };
 
 void pw_matmul_int8_avx2(const pw_call *call, int64_t begin, int64_t end, void *scratch)
 {
-    const format *f = &formats[call->src[0].dtype];
-    pw_sweep_256 s = {.isa = isa, .unpack = f->unpack, .tile = f->tile};
+    pw_sweep_256 s = {.isa = isa, .tile = tiles[call->src[0].dtype]};
     pw_matmul_256(&s, call, begin, end, scratch);
 }

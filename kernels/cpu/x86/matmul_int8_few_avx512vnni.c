@@ -5,12 +5,12 @@
 #include "kernels/cpu/x86/int8_512.h"
 #include "kernels/cpu/x86/x86.h"
 
-enum { PW_FEW_TILE = 4 };
+enum { TILE = 4 };
 
 /* Dot products of one block of 32: [half][group][token]. The halves are apart where the format's
  * scales are for 16 values, and where there are too few tokens to hide a product's latency. */
 typedef struct dots {
-    __m512i of[2][2][PW_FEW_TILE];
+    __m512i of[2][2][TILE];
 } dots;
 
 /* What the dot products of 32 values of a token with unsigned weights start from, for each half of them:
@@ -71,7 +71,7 @@ PW_INLINE dots block_dots(pw_dtype dtype, const uint8_t *block, const pw_slab *x
 
 /* Adds one block to the slab's sums [group][token], in the order that int8.h says. */
 PW_INLINE void block(pw_dtype dtype, const uint8_t *brick, const pw_slab *x, int64_t b, int count,
-                     __m512 s[2][PW_FEW_TILE])
+                     __m512 s[2][TILE])
 {
     const pw_brick *size = &pw_bricks[dtype];
     const int halves = size->halves ? 2 : 1;
@@ -104,7 +104,7 @@ PW_INLINE void tile(pw_dtype dtype, const uint8_t *brick, const pw_slab *x, bool
                     float *c)
 {
     const int64_t each = pw_bricks[dtype].values + pw_bricks[dtype].scales;
-    __m512 s[2][PW_FEW_TILE];
+    __m512 s[2][TILE];
     PW_UNROLL
     for (int t = 0; t < count; t++) s[0][t] = s[1][t] = _mm512_setzero_ps();
     for (int64_t b = 0; b < x->nb; b++) {
@@ -135,7 +135,7 @@ PW_INLINE void few(const pw_call *call, pw_dtype dtype, int64_t begin, int64_t e
 {
     const int64_t k = call->src[0].n[0], slabs = (k + PW_SLAB - 1) / PW_SLAB;
     const int64_t n = pw_rows(&call->src[1]);
-    const pw_cut cut = pw_cut_of(n, PW_FEW_TILE);
+    const pw_cut cut = pw_cut_of(n, TILE);
     const pw_q8x act = pw_q8x_of(k, n);
     const uint8_t *brick = pw_panel_of(call, dtype, begin);
     for (int64_t row = begin; row < end; row += pw_panel_rows(call)) {
