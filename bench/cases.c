@@ -82,27 +82,34 @@ static void add(list *l, const pw_sample_shape *shape, bool standard, const char
         if (*at >= 'A' && *at <= 'Z') *at = (char)(*at - 'A' + 'a');
 }
 
-/* Whether this device would run the row for such a call; whether it has one of the same weights for few
- * tokens, which would run in the row's stead. */
-typedef struct standing {
-    bool picked, replaced;
-} standing;
-
-static standing standing_of(const list *l, const pw_sample_shape *shape)
+static pw_pick_rules rules_of(const list *l, const pw_kernel *row)
 {
-    const pw_call call = pw_sample_call(shape);
-    const pw_kernel *row = shape->row;
-    const pw_pick_rules rules = {
+    return (pw_pick_rules){
         .features = l->device->info.features,
         .kv = row->kv,
         .kv_dtype = row->kv != NULL ? row->kv->dtype : PW_F32,
     };
-    const pw_kernel *best = pw_pick(&l->rows, &call, &rules), *narrow = NULL;
-    if (row->op == PW_OP_MATMUL && best != NULL)
-        narrow = pw_pick_narrow(&l->rows, row->max_n == 0 ? row : best, &call, &rules);
-    if (row->max_n == 0)
-        return (standing){best == row, narrow != NULL && shape->n <= narrow->max_n};
-    return (standing){best == row || (best != NULL && best->max_n == 0 && narrow == row), false};
+}
+
+/* Whether this device would run the row for such a call. */
+static bool is_picked(const list *l, const pw_sample_shape *shape)
+{
+    const pw_call call = pw_sample_call(shape);
+    const pw_kernel *row = shape->row;
+    const pw_pick_rules rules = rules_of(l, row);
+    const pw_kernel *best = pw_pick(&l->rows, &call, &rules);
+    if (best == row || best == NULL || best->max_n != 0) return best == row;
+    return row->max_n != 0 && pw_pick_narrow(&l->rows, best, &call, &rules) == row;
+}
+
+/* Whether the device has a row of the same weights for so few tokens, which runs in this one's stead. */
+static bool is_replaced(const list *l, const pw_sample_shape *shape)
+{
+    const pw_call call = pw_sample_call(shape);
+    const pw_pick_rules rules = rules_of(l, shape->row);
+    if (shape->row->max_n != 0) return false;
+    const pw_kernel *narrow = pw_pick_narrow(&l->rows, shape->row, &call, &rules);
+    return narrow != NULL && shape->n <= narrow->max_n;
 }
 
 static void add_matmul(list *l, const pw_kernel *row, pw_dtype weight)
@@ -122,10 +129,9 @@ static void add_matmul(list *l, const pw_kernel *row, pw_dtype weight)
             const size_t n_few = sizeof few / sizeof *few;
             s.n = t < n_few ? few[t] : many[t - n_few];
             if (reference && s.n > 8) break;
-            const standing here = standing_of(l, &s);
-            const bool picked = here.picked;
-            const bool ends = (s.n == 1 || s.n == 512) && !here.replaced,
-                       middle = s.n == 8 || s.n == 32;
+            const bool picked = is_picked(l, &s);
+            const bool ends = (s.n == 1 && !is_replaced(l, &s)) || s.n == 512;
+            const bool middle = s.n == 8 || s.n == 32;
             const bool large = matrices[i].k == 2048;
             const bool standard =
                 reference
@@ -176,7 +182,7 @@ static void add_attention(list *l, const pw_kernel *row)
                 if (s.store == NULL || (reference && (prefill || keys > 1024))) continue;
                 const bool standard =
                     g == 1 && keys != 128 && (keys == 1024 || !reference) &&
-                    (standing_of(l, &s).picked ? !(prefill && keys == 32768) : keys == 1024);
+                    (is_picked(l, &s) ? !(prefill && keys == 32768) : keys == 1024);
                 char what[64];
                 snprintf(what, sizeof what, "h%lld_kv%lld_d%lld_n%lld_keys%lld", (long long)s.heads,
                          (long long)s.kv_heads, (long long)s.head_dim, (long long)n,
@@ -200,7 +206,7 @@ static void add_store(list *l, const pw_kernel *row)
                              .depth = 1024};
         char what[64];
         snprintf(what, sizeof what, "kv8_d64_n%lld", (long long)n);
-        add(l, &s, standing_of(l, &s).picked, what);
+        add(l, &s, is_picked(l, &s), what);
     }
 }
 
@@ -227,7 +233,7 @@ static void add_rows(list *l, const pw_kernel *row)
                 if (dtype != PW_F32 && !pw_act_takes(s.result, s.k)) continue;
                 char what[64];
                 snprintf(what, sizeof what, "k%lld_n%lld", (long long)widths[w], (long long)n);
-                add(l, &s, widths[w] == 2048 && standing_of(l, &s).picked, what);
+                add(l, &s, widths[w] == 2048 && is_picked(l, &s), what);
             }
         }
     }
