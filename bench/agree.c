@@ -14,10 +14,12 @@ static const double seconds = 0.4; /* of a case, ours alone */
  * found by comparing with the base. */
 static const double margin = 0.75;
 
-/* Rounded down to three places: a bound is no measurement. */
-static json_t *bound(double value)
+/* Of what was measured now, rounded down to three places: a bound is no measurement. `before`, what the
+ * file held, stays where it is lower; NULL: nothing. */
+static json_t *bound(double low, const json_t *before)
 {
-    return json_real(floor(margin * value * 1e3) / 1e3);
+    const double now = floor(margin * low * 1e3) / 1e3;
+    return json_real(before != NULL ? fmin(now, json_number_value(before)) : now);
 }
 
 /* A share is agreed where a limit that was probed beside it is what holds the case up. */
@@ -26,28 +28,20 @@ static bool is_held(const measure_result *m)
     return (m->memory_bound || m->math_bound) && m->share.low > 0.0 && m->share.median <= 1.05;
 }
 
-/* Sets the bound of `name`: the lower of what was measured now and what the file held, which may be
- * NULL. Bounds of a class are what all of its machines keep. */
-static void set_lower(json_t *bounds, const char *name, double low, const json_t *before)
-{
-    json_t *now = bound(low);
-    const bool keep = before != NULL && json_number_value(before) < json_number_value(now);
-    json_object_set_new(bounds, name, keep ? json_real(json_number_value(before)) : now);
-    if (keep) json_decref(now);
-}
-
 /* `before`: what the file holds for the case, NULL: nothing. */
 static json_t *bounds_of(const measure_room *room, const measure_result *m, const json_t *before)
 {
     const json_t *share = json_object_get(before, "share");
     json_t *bounds = json_object(), *ratios = json_object();
     if (before == NULL ? is_held(m) : share != NULL && m->share.low > 0.0)
-        set_lower(bounds, "share", m->share.low, share);
+        json_object_set_new(bounds, "share", bound(m->share.low, share));
     json_object_update(ratios, json_object_get(before, "vs"));
-    for (size_t i = 0; i < room->n_rivals; i++)
+    for (size_t i = 0; i < room->n_rivals; i++) {
+        const char *name = room->rivals[i]->name;
         if (m->ratio[i].n > 0)
-            set_lower(ratios, room->rivals[i]->name, m->ratio[i].low,
-                      json_object_get(ratios, room->rivals[i]->name));
+            json_object_set_new(ratios, name,
+                                bound(m->ratio[i].low, json_object_get(ratios, name)));
+    }
     if (json_object_size(ratios) > 0) json_object_set(bounds, "vs", ratios);
     json_decref(ratios);
     return bounds;
@@ -114,7 +108,7 @@ static int write_all(json_t *cases, const json_t *before, const measure_room *ro
     return failed;
 }
 
-int agree(measure_room *room, const bench_device *device, const char *path,
+int agree(measure_room *room, const bench_device *device, const char *path, const char *only,
           const volatile sig_atomic_t *stop)
 {
     size_t count = 0;
@@ -127,10 +121,14 @@ int agree(measure_room *room, const bench_device *device, const char *path,
     for (size_t i = 0; i < count && whole && *stop == 0; i++) {
         const measure_subject subject = {.room = room, .what = &cases[i], .on = device};
         measure_result result;
+        const json_t *known = json_object_get(json_object_get(before, "cases"), cases[i].name);
         if (!cases[i].standard || cases[i].slow) continue;
+        if (only != NULL && strstr(cases[i].name, only) == NULL) {
+            if (known != NULL) json_object_set_new(all, cases[i].name, json_deep_copy(known));
+            continue;
+        }
         room->n_rivals = cases[i].beside ? n_rivals : 0;
         whole = measure(&subject, &result);
-        const json_t *known = json_object_get(json_object_get(before, "cases"), cases[i].name);
         json_t *bounds = whole ? bounds_of(room, &result, known) : NULL;
         if (bounds != NULL) json_object_set(all, cases[i].name, bounds);
         json_decref(bounds);

@@ -387,7 +387,7 @@ static int with_devices(split *s, const bench_options_set *o, const bench_device
     if (o->all_rivals && rivals_missing(room)) return 1;
     if (o->card) return print_card(room);
     if (o->serve) return serve(room, whole);
-    if (o->agree != NULL) return agree(room, whole, o->agree, &gate_stop);
+    if (o->agree != NULL) return agree(room, whole, o->agree, o->only, &gate_stop);
     choose_file(s, o);
     bench_options(&s->argc, s->argv);
     for (size_t i = 0; i < devices->n; i++)

@@ -51,6 +51,28 @@ run --class
 grep -qE '^[a-z0-9.-]+$' out
 says $? "a class of machines"
 
+# Of two cases one is measured: its lower bound stays, its higher one falls; the other is as it was.
+share_of() { # share_of CASE: in bounds.json
+    grep -A 1 "\"$1\": {" bounds.json | sed -n 's/.*"share": \([0-9.e+-]*\).*/\1/p'
+}
+printf '{"class":"%s","rivals":{},"cases":{"embed_any_ref/k2048_n1":{"share":9.5,"vs":{"blis":0.25}},
+    "embed_any_ref/k2048_n512":{"share":0.0005}}}' "$("$bench" --class)" >bounds.json
+run --agree bounds.json --no-rivals --only embed_any_ref/k2048_n1
+[ "$status" -eq 0 ] && [ "$(share_of embed_any_ref/k2048_n512)" = 0.0005 ] && grep -q '"blis": 0.25' bounds.json &&
+    share_of embed_any_ref/k2048_n1 | grep -qE '^[0-8](\.|$)'
+says $? "bounds that are agreed again are the lower ones"
+run --agree bounds.json --no-rivals --only embed_any_ref/k2048_n512
+[ "$status" -eq 0 ] && [ "$(share_of embed_any_ref/k2048_n512)" = 0.0005 ]
+says $? "a bound that is lower than what was measured stays"
+echo '{"class":"another","cases":{}}' >bounds.json
+run --agree bounds.json --no-rivals --only embed_any_ref/k2048_n1
+[ "$status" -eq 2 ] && grep -q 'bounds.json: is of the class another, this machine is ' err && grep -q another bounds.json
+says $? "bounds of another class of machines are refused"
+echo '{"class":' >bounds.json
+run --agree bounds.json --no-rivals --only embed_any_ref/k2048_n1
+[ "$status" -eq 2 ] && grep -q 'pewter-bench: bounds.json: ' err
+says $? "bounds that are no JSON are refused"
+
 run --benchmark_filter='add_f32_.*/k576_n1/threads:1' "${quick[@]}" --no-save --markdown --slices 7
 [ "$status" -eq 0 ] && grep -qE '^\| add_f32_ref/k576_n1/threads:1 +\|( +[-0-9.]+( cached| \[[0-9.]+-[0-9.]+\])? \|){7}$' out
 says $? "a table in Markdown, with intervals"
