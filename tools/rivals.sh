@@ -66,6 +66,17 @@ make_venv() {
 
 make_onednn() { pip install --no-deps "onednn-cpu-gomp==$onednn"; }
 
+# Compiles a target of llama.cpp in a folder of its own: llama_build FOLDER TARGET CMAKE_OPTION...
+llama_build() {
+    local folder=$root/llama/$1 target=$2
+    shift 2
+    "$root/venv/bin/cmake" -S "$root/llama/vendor/llama.cpp" -B "$folder" -G Ninja \
+        -DCMAKE_MAKE_PROGRAM="$root/venv/bin/ninja" -DCMAKE_BUILD_TYPE=Release \
+        -DBUILD_SHARED_LIBS=ON -DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF \
+        -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TOOLS=ON "$@" &&
+        "$root/venv/bin/cmake" --build "$folder" -j "$jobs" --target "$target"
+}
+
 # The sources come out of the Python package; what is compiled is their C libraries and tools.
 make_llama() {
     local work=$root/llama
@@ -73,11 +84,7 @@ make_llama() {
     pip download --no-deps --no-binary llama-cpp-python --dest "$work" \
         "llama-cpp-python==$llama_python" || return 1
     tar -xzf "$work"/llama_cpp_python-*.tar.gz -C "$work" --strip-components=1 || return 1
-    "$root/venv/bin/cmake" -S "$work/vendor/llama.cpp" -B "$work/build" -G Ninja \
-        -DCMAKE_MAKE_PROGRAM="$root/venv/bin/ninja" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON \
-        -DBUILD_SHARED_LIBS=ON -DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF \
-        -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TOOLS=ON || return 1
-    "$root/venv/bin/cmake" --build "$work/build" -j "$jobs" --target llama-bench || return 1
+    llama_build build llama-bench -DGGML_NATIVE=ON || return 1
     mkdir -p "$root/bin" "$root/lib" || return 1
     cp -a "$work"/build/bin/*.so* "$root/lib/" || return 1
     cp "$work/build/bin/llama-bench" "$root/bin/" || return 1
@@ -86,17 +93,12 @@ make_llama() {
 
 # The same without AVX-512 and VNNI: what a rival does with AVX2 alone, on any machine.
 make_llama_avx2() {
-    local work=$root/llama
-    "$root/venv/bin/cmake" -S "$work/vendor/llama.cpp" -B "$work/build-avx2" -G Ninja \
-        -DCMAKE_MAKE_PROGRAM="$root/venv/bin/ninja" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF \
-        -DGGML_SSE42=ON -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_BMI2=ON -DGGML_FMA=ON -DGGML_F16C=ON \
-        -DGGML_AVX_VNNI=OFF -DGGML_AVX512=OFF -DBUILD_SHARED_LIBS=ON -DLLAMA_CURL=OFF \
-        -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF \
-        -DLLAMA_BUILD_TOOLS=OFF || return 1
-    "$root/venv/bin/cmake" --build "$work/build-avx2" -j "$jobs" --target ggml-cpu || return 1
+    llama_build build-avx2 ggml-cpu -DGGML_NATIVE=OFF -DGGML_SSE42=ON -DGGML_AVX=ON \
+        -DGGML_AVX2=ON -DGGML_BMI2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_AVX_VNNI=OFF \
+        -DGGML_AVX512=OFF || return 1
     mkdir -p "$root/lib-avx2" || return 1
     cp -a "$root"/lib/*.so* "$root/lib-avx2/" || return 1
-    cp -a "$work"/build-avx2/bin/libggml-cpu.so* "$root/lib-avx2/"
+    cp -a "$root"/llama/build-avx2/bin/libggml-cpu.so* "$root/lib-avx2/"
 }
 
 make_openvino() {
