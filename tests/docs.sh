@@ -45,6 +45,16 @@ for option in $(grep -ohE '(^|[ `(])--[a-z][a-z-]+' "${documents[@]}" | grep -oE
     says $? "$option is named in the documents, and in no --help"
 done
 
+# Every option beside a command, in a document or among the examples of its --help, is one of its own.
+while read -r command option; do
+    "$pewter" "$command" --help </dev/null 2>&1 | sed '/^examples:/,$d' | grep -qE -- "(^|[ ,])$option([^a-z-]|\$)"
+    says $? "pewter $command is shown with $option, which it does not explain"
+done < <(cat "${documents[@]}" "$room/help" |
+    grep -oE '(^|[ `/])pewter (run|chat|info|devices|plan|tokenize|perplexity|logits|bench|synth) [^`|;#]*' |
+    while read -r _ command words; do
+        grep -oE -- '(^| )--[a-z][a-z-]+' <<<"$words" | grep -vE -- '--(help|version)$' | sed "s/^ */$command /"
+    done | sort -u)
+
 cd "$room" || exit 1
 export PATH=$root/$B:$PATH PEWTER_BENCH_DIR=$room/kept XDG_CACHE_HOME=$room/cache
 if ! pewter synth model.gguf --shape tiny --type Q8_0 --seed 1 >"$room/log" 2>&1; then

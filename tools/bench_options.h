@@ -24,7 +24,7 @@ typedef struct bench_options {
     int32_t repeats;
     int64_t kl;
     bool no_warmup, exact, profile, energy, no_save, verbose;
-    const char *trace, *report;
+    const char *cpu_features, *trace, *report;
     write_format format;
 } bench_options;
 

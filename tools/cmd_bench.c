@@ -243,6 +243,7 @@ static int load(const bench_run *run, const setting *s, bool exact, pewter_engin
     c.batch = s->batch;
     c.kv = exact ? "f32" : s->kv;
     c.exact = exact;
+    c.cpu_features = run->o->cpu_features;
     c.context = context_of(run->o);
     pewter_load_options options = pewter_load_defaults();
     return common_start(&c, s->path, &options, engine, model);
@@ -287,6 +288,7 @@ static int with_model(bench_run *run, const setting *s, pewter_engine *engine, p
     record_model about = {.path = s->path,
                           .kv =
                               strcmp(s->kv, "auto") == 0 ? (run->o->exact ? "f32" : "bf16") : s->kv,
+                          .cpu_features = run->o->cpu_features,
                           .batch = s->batch,
                           .card = run->card,
                           .info = {.size = sizeof about.info}};

@@ -86,12 +86,15 @@ static void set_figures(json_t *r, const test_what *w, const test_result *t)
 }
 
 /* What llama-bench does not have. */
-static void set_ours(json_t *r, const test_what *w, const test_result *t, const record_kl *kl)
+static void set_ours(json_t *r, const record_model *m, const test_what *w, const test_result *t,
+                     const record_kl *kl)
 {
     char hash[24];
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)t->hash);
     const double seconds = t->n > 0 ? (double)(w->prompt + w->gen) / t->speed.median : 1.0;
     const bool share = t->share.n > 0 && t->share.median > 0.0;
+    json_object_set_new(r, "cpu_features",
+                        m->cpu_features != NULL ? json_string(m->cpu_features) : json_null());
     set_real(r, "median_ts", t->speed.median, true);
     set_real(r, "low_ts", t->speed.low, true);
     set_real(r, "high_ts", t->speed.high, true);
@@ -144,7 +147,7 @@ json_t *record_of(const record_model *model, const test_what *what, const test_b
     if (r == NULL) return NULL;
     set_setting(r, model);
     set_figures(r, what, result);
-    set_ours(r, what, result, kl);
+    set_ours(r, model, what, result, kl);
     set_rivals(r, bed, result);
     json_t *ns = json_array(), *ts = json_array();
     for (int i = 0; i < result->n; i++) {

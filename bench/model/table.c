@@ -9,9 +9,20 @@ static double number(const json_t *record, const char *key)
     return json_number_value(json_object_get(record, key));
 }
 
+static bool is_known(const json_t *record, const char *key)
+{
+    const json_t *value = json_object_get(record, key);
+    return value != NULL && !json_is_null(value);
+}
+
 static bool has(const json_t *record, const char *key)
 {
     return json_is_number(json_object_get(record, key));
+}
+
+static void features(const json_t *r, char *text, size_t cap)
+{
+    snprintf(text, cap, "%s", json_string_value(json_object_get(r, "cpu_features")));
 }
 
 static void model(const json_t *r, char *text, size_t cap)
@@ -142,6 +153,7 @@ static const column brief_columns[] = {{"model", -24, model, NULL},
                                        {"params", 8, params, NULL},
                                        {"backend", -7, backend, NULL},
                                        {"threads", 7, threads, NULL},
+                                       {"features", -8, features, "cpu_features"},
                                        {"test", 15, test, NULL},
                                        {"t/s", 18, mean_speed, NULL},
                                        {"first", 10, first, NULL},
@@ -153,6 +165,7 @@ static const column brief_columns[] = {{"model", -24, model, NULL},
 static const column full_columns[] = {{"model", -16, model, NULL},
                                       {"params", 9, params, NULL},
                                       {"threads", 7, threads, NULL},
+                                      {"features", -8, features, "cpu_features"},
                                       {"test", 13, test, NULL},
                                       {"t/s", 22, median_speed, NULL},
                                       {"% of limits", 12, share_between, NULL},
@@ -233,7 +246,8 @@ void table_row(const json_t *record, size_t index, bool full, FILE *to)
     column columns[sizeof brief_columns / sizeof *brief_columns + 4];
     size_t n = 0;
     for (size_t i = 0; i < most; i++)
-        if (from[i].only_with == NULL || has(record, from[i].only_with)) columns[n++] = from[i];
+        if (from[i].only_with == NULL || is_known(record, from[i].only_with))
+            columns[n++] = from[i];
     if (index == 0) put_head(record, columns, n, to);
     fputc('|', to);
     for (size_t i = 0; i < n; i++) {

@@ -9,7 +9,8 @@
 
 /* What all tests of one loaded model share. */
 typedef struct record_model {
-    const char *path, *kv; /* kv: "bf16" */
+    const char *path, *kv;    /* kv: "bf16" */
+    const char *cpu_features; /* what ours was held to, as it was asked; NULL: all */
     int32_t threads, batch;
     const json_t *card;
     pewter_model_info info;

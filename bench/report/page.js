@@ -144,7 +144,7 @@ const ratioConfig = () => {
 // ---- Models
 const shape = (t) => (t.n_prompt > 0 && t.n_gen > 0 ? `pp${t.n_prompt}+tg${t.n_gen}` : t.n_prompt > 0 ? `pp${t.n_prompt}` : `tg${t.n_gen}`);
 const billions = (n) => (n >= 1e9 ? `${number(n / 1e9)}B` : n >= 1e6 ? `${number(n / 1e6, 0)}M` : `${number(n / 1e3, 0)}K`);
-const title = (t) => `${t.model_type} ${billions(t.model_n_params)} ${shape(t)}`;
+const title = (t) => `${t.model_type} ${billions(t.model_n_params)} ${shape(t)}${t.cpu_features ? `, ${t.cpu_features} alone` : ""}`;
 const some = (x) => (typeof x === "number" ? x : NaN); // null / 1e6 would be 0
 // The newest of each test; those before are in the history.
 const latest = new Map();

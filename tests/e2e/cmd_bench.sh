@@ -44,6 +44,9 @@ fine "bench -o full" '\| t/s \|? *|% of limits \| +memory GB/s \| others' ' tg2 
 [ "$(grep -c '^|' out)" -eq 3 ] && grep -q 'KL exact' out
 says $? "divergence has a column where it was measured"
 fine "bench --kv" '"type_k":"f32"' '"type_k":"q8_0"' -- bench model.gguf -p 8 -n 0 -r 1 --kv f32,q8_0 -o jsonl
+fine "bench --cpu-features" '"cpu_features":"scalar"' -- bench model.gguf -p 8 -n 0 -r 1 --cpu-features scalar -o jsonl --no-save
+fine "bench --cpu-features, a column" '\| features' '\| scalar ' -- bench model.gguf -p 8 -n 0 -r 1 --cpu-features scalar --no-save
+fine "bench, all features" '"cpu_features":null' -- bench model.gguf -p 8 -n 0 -r 1 -o jsonl --no-save
 json "bench --kl" '"kl_mean":[0-9.e-]+,"kl_max":[0-9.e-]+,"kl_same_top":[01]' -- bench model.gguf -p 8 -n 0 -r 1 --kl 16 -o jsonl
 json "bench --exact --kl" '"kl_mean":0.0,"kl_max":0.0,"kl_same_top":1' -- bench model.gguf -p 8 -n 0 -r 1 --kl 16 --exact --kv f32 -o jsonl
 
@@ -72,6 +75,7 @@ refused 2 "-p: numbers such as .* found '1-'" bench model.gguf -p 1-
 refused 2 "-p: numbers" bench model.gguf -p 4-8*1
 refused 2 "-p: numbers" bench model.gguf -p 8-4
 refused 2 "-p: at most 32 of them" bench model.gguf -p 1-33
+refused 2 "mmx" bench model.gguf --cpu-features mmx
 refused 2 "--kv: at most 8 of them" bench model.gguf --kv f32,f32,f32,f32,f32,f32,f32,f32,f32
 refused 2 "--rival: at most" bench model.gguf --rival "$(yes llama.cpp | head -n 9 | paste -sd,)"
 refused 2 "-b: numbers" bench model.gguf -b 0
