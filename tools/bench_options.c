@@ -14,6 +14,7 @@ static const arg_command command = {
                "Lists are combined: 1,2,4 or ranges, 64-512*2 and 0-1024+256.",
     .examples = "pewter bench model.gguf\n"
                 "pewter bench model.gguf -p 128,512 -n 128 -d 0,2048 -r 7 -o jsonl\n"
+                "pewter bench model.gguf -p 0 -n 32 -np 1-32*2 --rival llama.cpp\n"
                 "pewter bench model.gguf --rival llama.cpp --kl 128\n"
                 "pewter bench model.gguf --cpu-features avx2 --rival llama.cpp-avx2\n"
                 "pewter bench model.gguf -p 0 -n 64 --profile --trace trace.json\n"
@@ -81,7 +82,7 @@ static size_t split(char *text, const char **out, size_t most)
 }
 
 typedef struct texts {
-    const char *prompt, *gen, *depth, *threads, *batch, *kv, *rival, *output;
+    const char *prompt, *gen, *depth, *sequences, *threads, *batch, *kv, *rival, *output;
     arg_texts both;
     bool json;
 } texts;
@@ -104,11 +105,9 @@ static int read_lists(const texts *t, bench_options *o)
         const char *option, *text;
         int64_t least;
         bench_list *list;
-    } lists[] = {{"-p", t->prompt, 0, &o->prompt},
-                 {"-n", t->gen, 0, &o->gen},
-                 {"-d", t->depth, 0, &o->depth},
-                 {"-t", t->threads, 0, &o->threads},
-                 {"-b", t->batch, 1, &o->batch}};
+    } lists[] = {{"-p", t->prompt, 0, &o->prompt},   {"-n", t->gen, 0, &o->gen},
+                 {"-d", t->depth, 0, &o->depth},     {"-np", t->sequences, 1, &o->sequences},
+                 {"-t", t->threads, 0, &o->threads}, {"-b", t->batch, 1, &o->batch}};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!bench_list_read(lists[i].text, lists[i].least, lists[i].list))
             return lists[i].list->n == BENCH_MOST
@@ -125,9 +124,11 @@ static int read_lists(const texts *t, bench_options *o)
     return EXIT_FINE;
 }
 
+#define RIVALS "llama.cpp, llama.cpp-avx2, ik_llama.cpp, openvino"
+
 static bool is_rival(const char *name)
 {
-    static const char *const known[] = {"llama.cpp", "llama.cpp-avx2", "openvino"};
+    static const char *const known[] = {"llama.cpp", "llama.cpp-avx2", "ik_llama.cpp", "openvino"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(name, known[i]) == 0) return true;
     return false;
@@ -147,8 +148,13 @@ static int read_words(const texts *t, bench_options *o)
     if (o->n_rivals > TEST_MOST_RIVALS) return too_many("--rival", TEST_MOST_RIVALS, t->rival);
     if (o->n_kv == 0) return wrong("--kv", "auto, f32, f16, bf16 or q8_0", t->kv);
     for (size_t i = 0; i < o->n_rivals; i++)
-        if (!is_rival(o->rival[i]))
-            return wrong("--rival", "llama.cpp, llama.cpp-avx2 or openvino", o->rival[i]);
+        if (!is_rival(o->rival[i])) return wrong("--rival", RIVALS, o->rival[i]);
+    for (size_t i = 0; i < o->sequences.n; i++) {
+        if (o->sequences.value[i] <= TEST_MOST_SEQUENCES) continue;
+        fprintf(stderr, "pewter bench: -np: 1 to %d wanted, found %lld\n", TEST_MOST_SEQUENCES,
+                (long long)o->sequences.value[i]);
+        return EXIT_USAGE;
+    }
     bool known;
     o->format = write_format_of(t->json ? "json" : t->output, &known);
     if (!known) return wrong("-o", "md, full, csv, json, jsonl, sql or none", t->output);
@@ -180,6 +186,7 @@ int bench_options_read(int argc, char **argv, bench_options *o, bool *done)
     texts t = {.prompt = "512",
                .gen = "128",
                .depth = "0",
+               .sequences = "1",
                .threads = "0",
                .batch = "512",
                .kv = "auto",
@@ -189,6 +196,8 @@ int bench_options_read(int argc, char **argv, bench_options *o, bool *done)
         {"--n-gen", "-n", ARG_TEXT, &t.gen, "LIST", "tokens generated; default: 128"},
         {"--prompt-gen", "-pg", ARG_TEXTS, &t.both, "P,N", "a prompt and then a generation"},
         {"--n-depth", "-d", ARG_TEXT, &t.depth, "LIST", "tokens in the context before; default: 0"},
+        {"--parallel", "-np", ARG_TEXT, &t.sequences, "LIST",
+         "sequences computed together; default: 1"},
         {"--threads", "-t", ARG_TEXT, &t.threads, "LIST", "threads; default 0: one a core"},
         {"--batch", "-b", ARG_TEXT, &t.batch, "LIST", "tokens in a step; default: 512"},
         {"--kv", "-ctk", ARG_TEXT, &t.kv, "LIST", "keys and values: auto, f32, f16, bf16, q8_0"},
@@ -198,7 +207,7 @@ int bench_options_read(int argc, char **argv, bench_options *o, bool *done)
          "md, full (intervals, memory, load), csv, json, jsonl, sql, none; default: md"},
         {"--json", NULL, ARG_FLAG, &t.json, NULL, "the same as -o json"},
         {"--rival", NULL, ARG_TEXT, &t.rival, "LIST",
-         "llama.cpp,llama.cpp-avx2,openvino: in turns with ours (set up by make rivals)"},
+         RIVALS ": in turns with ours (set up by make rivals)"},
         {"--cpu-features", NULL, ARG_TEXT, &o->cpu_features, "MASK",
          "ours uses no more than scalar, avx2, avx512, or names joined by +"},
         {"--kl", NULL, ARG_LONG, &o->kl, "N", "divergence from --exact over N tokens"},

@@ -15,7 +15,8 @@ typedef struct bench_list {
 typedef struct bench_options {
     const char *model[ARG_MAX_PLAIN];
     int n_models;
-    bench_list prompt, gen, depth, threads, batch, both; /* both: pairs of prompt and generation */
+    bench_list prompt, gen, depth, sequences, threads, batch;
+    bench_list both; /* pairs of prompt and generation */
     const char *kv[BENCH_MOST_KV];
     size_t n_kv;
     const char *rival[TEST_MOST_RIVALS];

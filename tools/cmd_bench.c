@@ -35,9 +35,11 @@ static void tell(const test_what *what, int done)
 {
     if (!isatty(STDERR_FILENO)) return;
     const double each = difftime(time(NULL), progress.begin) / (double)(done + 1);
-    fprintf(stderr, "\r\033[Ktest %zu of %zu: %lld + %lld tokens at %lld, repetition %d of %d",
+    fprintf(stderr,
+            "\r\033[Ktest %zu of %zu: %lld + %lld tokens at %lld, %lld together, "
+            "repetition %d of %d",
             progress.test, progress.tests, (long long)what->prompt, (long long)what->gen,
-            (long long)what->depth, done, what->repeats);
+            (long long)what->depth, (long long)what->sequences, done, what->repeats);
     if (done > 0 && done < what->repeats)
         fprintf(stderr, ", about %.0f s left of it", each * (double)(what->repeats - done));
     fputc('\r', stderr);
@@ -91,20 +93,29 @@ static const char *rivals_folder(void)
     return folder != NULL && folder[0] != 0 ? folder : "build/rivals";
 }
 
-static pewter_status open_rival(const char *name, const char *model, const char *kv,
-                                int64_t context, int32_t batch, test_bed *bed, pewter_error *err)
+/* What a model and its rivals are loaded with. */
+typedef struct setting {
+    const char *path, *kv;
+    int32_t threads, batch;
+    int64_t context, sequences; /* tokens of each of so many sequences */
+} setting;
+
+static pewter_status open_rival(const char *name, const setting *s, test_bed *bed,
+                                pewter_error *err)
 {
-    char program[4096], path[4096], numbers[3][32], type[16];
-    char o_threads[] = "--threads", o_context[] = "--context", o_batch[] = "--batch",
-         o_kv[] = "--kv";
+    char program[4096], path[4096], numbers[4][32], type[16];
+    char o_threads[] = "--threads", o_context[] = "--context", o_sequences[] = "--sequences",
+         o_batch[] = "--batch", o_kv[] = "--kv";
     snprintf(program, sizeof program, "%s/bin/%s-peer", rivals_folder(), name);
-    snprintf(path, sizeof path, "%s", model);
+    snprintf(path, sizeof path, "%s", s->path);
     snprintf(numbers[0], sizeof numbers[0], "%d", bed->threads);
-    snprintf(numbers[1], sizeof numbers[1], "%lld", (long long)context);
-    snprintf(numbers[2], sizeof numbers[2], "%d", batch);
-    snprintf(type, sizeof type, "%s", strcmp(kv, "auto") == 0 ? "f16" : kv);
-    char *const argv[] = {program, path,       o_threads, numbers[0], o_context, numbers[1],
-                          o_batch, numbers[2], o_kv,      type,       NULL};
+    snprintf(numbers[1], sizeof numbers[1], "%lld", (long long)s->context);
+    snprintf(numbers[2], sizeof numbers[2], "%d", s->batch);
+    snprintf(numbers[3], sizeof numbers[3], "%lld", (long long)s->sequences);
+    snprintf(type, sizeof type, "%s", strcmp(s->kv, "auto") == 0 ? "f16" : s->kv);
+    char *const argv[] = {program,    path,        o_threads,  numbers[0], o_context,
+                          numbers[1], o_sequences, numbers[3], o_batch,    numbers[2],
+                          o_kv,       type,        NULL};
     test_rival *r = &bed->rivals[bed->n_rivals];
     if (access(program, X_OK) != 0) {
         snprintf(err->message, sizeof err->message, "%s is not set up (no %.300s): run make rivals",
@@ -203,36 +214,31 @@ static int all_tests(bench_run *run, const test_bed *bed, const record_model *mo
 {
     const bench_options *o = run->o;
     shape shapes[3 * BENCH_MOST];
-    const size_t n = shapes_of(o, shapes);
+    const size_t n_shapes = shapes_of(o, shapes), n = o->sequences.n * n_shapes;
     int code = EXIT_FINE;
-    for (size_t d = 0; d < o->depth.n; d++) {
-        for (size_t i = 0; i < n; i++) {
-            const test_what what = {.prompt = shapes[i].prompt,
-                                    .gen = shapes[i].gen,
-                                    .depth = o->depth.value[d],
-                                    .repeats = o->repeats,
-                                    .warm_up = !o->no_warmup,
-                                    .profile = o->profile,
-                                    .profile_to = o->profile ? stderr : NULL,
-                                    .trace_path = o->trace};
-            progress.test = d * n + i + 1;
-            progress.tests = o->depth.n * n;
-            progress.begin = time(NULL);
-            tell(&what, 0);
-            const int one = one_test(run, bed, model, &what, kl);
-            if (one == EXIT_INTERRUPTED || common_interrupted()) return EXIT_INTERRUPTED;
-            if (one != EXIT_FINE) code = one;
-        }
+    progress.tests = o->depth.n * n;
+    for (size_t i = 0; i < progress.tests; i++) {
+        const shape *s = &shapes[i % n_shapes];
+        const test_what what = {.prompt = s->prompt,
+                                .gen = s->gen,
+                                .depth = o->depth.value[i / n],
+                                .sequences = o->sequences.value[i % n / n_shapes],
+                                .repeats = o->repeats,
+                                .warm_up = !o->no_warmup,
+                                .profile = o->profile,
+                                .profile_to = o->profile ? stderr : NULL,
+                                .trace_path = o->trace};
+        progress.test = i + 1;
+        progress.begin = time(NULL);
+        tell(&what, 0);
+        const int one = one_test(run, bed, model, &what, kl);
+        if (one == EXIT_INTERRUPTED || common_interrupted()) return EXIT_INTERRUPTED;
+        if (one != EXIT_FINE) code = one;
     }
     return code;
 }
 
 /* ---- Models ---------------------------------------------------------------------------------- */
-
-typedef struct setting {
-    const char *path, *kv;
-    int32_t threads, batch;
-} setting;
 
 static int load(const bench_run *run, const setting *s, bool exact, pewter_engine **engine,
                 pewter_model **model)
@@ -244,7 +250,7 @@ static int load(const bench_run *run, const setting *s, bool exact, pewter_engin
     c.kv = exact ? "f32" : s->kv;
     c.exact = exact;
     c.cpu_features = run->o->cpu_features;
-    c.context = context_of(run->o);
+    c.context = s->context * s->sequences;
     pewter_load_options options = pewter_load_defaults();
     return common_start(&c, s->path, &options, engine, model);
 }
@@ -298,8 +304,7 @@ static int with_model(bench_run *run, const setting *s, pewter_engine *engine, p
     if (status == PEWTER_OK) status = open_peak(engine, &bed, &err);
     about.threads = bed.threads;
     for (size_t i = 0; i < run->o->n_rivals && status == PEWTER_OK; i++)
-        status =
-            open_rival(run->o->rival[i], s->path, s->kv, context_of(run->o), s->batch, &bed, &err);
+        status = open_rival(run->o->rival[i], s, &bed, &err);
     int code =
         status == PEWTER_OK ? compare_exact(run, s, model, &kl) : common_failed(status, &err);
     if (code == EXIT_FINE) code = all_tests(run, &bed, &about, &kl);
@@ -330,7 +335,9 @@ static int all_settings(bench_run *run)
                     const setting s = {.path = o->model[m],
                                        .kv = o->kv[k],
                                        .threads = (int32_t)o->threads.value[t],
-                                       .batch = (int32_t)o->batch.value[b]};
+                                       .batch = (int32_t)o->batch.value[b],
+                                       .context = context_of(o),
+                                       .sequences = longest(o->sequences.value, o->sequences.n)};
                     const int one = one_setting(run, &s);
                     if (one == EXIT_INTERRUPTED) return one;
                     if (one != EXIT_FINE) code = one;

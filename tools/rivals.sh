@@ -4,6 +4,7 @@
 #   tools/rivals.sh --list   what is there, with versions
 # Parts: openblas and blis (Debian's), onednn, llama.cpp with ggml and llama-bench (compiled from the
 # sources in PyPI's llama-cpp-python, for this machine, and once for AVX2 alone: minutes), openvino (GenAI, which reads GGUF).
+# ik_llama.cpp, which no package has, is compiled where IK_LLAMA names a checkout of it.
 # NO_INSTALL=1 installs no packages of the system. A part that fails is named, and the others go on.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -66,11 +67,11 @@ make_venv() {
 
 make_onednn() { pip install --no-deps "onednn-cpu-gomp==$onednn"; }
 
-# Compiles a target of llama.cpp in a folder of its own: llama_build FOLDER TARGET CMAKE_OPTION...
+# Compiles a target of llama.cpp in a folder: llama_build SOURCE FOLDER TARGET CMAKE_OPTION...
 llama_build() {
-    local folder=$root/llama/$1 target=$2
-    shift 2
-    "$root/venv/bin/cmake" -S "$root/llama/vendor/llama.cpp" -B "$folder" -G Ninja \
+    local source=$1 folder=$2 target=$3
+    shift 3
+    "$root/venv/bin/cmake" -S "$source" -B "$folder" -G Ninja \
         -DCMAKE_MAKE_PROGRAM="$root/venv/bin/ninja" -DCMAKE_BUILD_TYPE=Release \
         -DBUILD_SHARED_LIBS=ON -DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF \
         -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TOOLS=ON "$@" &&
@@ -84,7 +85,7 @@ make_llama() {
     pip download --no-deps --no-binary llama-cpp-python --dest "$work" \
         "llama-cpp-python==$llama_python" || return 1
     tar -xzf "$work"/llama_cpp_python-*.tar.gz -C "$work" --strip-components=1 || return 1
-    llama_build build llama-bench -DGGML_NATIVE=ON || return 1
+    llama_build "$work/vendor/llama.cpp" "$work/build" llama-bench -DGGML_NATIVE=ON || return 1
     mkdir -p "$root/bin" "$root/lib" || return 1
     cp -a "$work"/build/bin/*.so* "$root/lib/" || return 1
     cp "$work/build/bin/llama-bench" "$root/bin/" || return 1
@@ -93,12 +94,18 @@ make_llama() {
 
 # The same without AVX-512 and VNNI: what a rival does with AVX2 alone, on any machine.
 make_llama_avx2() {
-    llama_build build-avx2 ggml-cpu -DGGML_NATIVE=OFF -DGGML_SSE42=ON -DGGML_AVX=ON \
+    llama_build "$root/llama/vendor/llama.cpp" "$root/llama/build-avx2" ggml-cpu -DGGML_NATIVE=OFF -DGGML_SSE42=ON -DGGML_AVX=ON \
         -DGGML_AVX2=ON -DGGML_BMI2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_AVX_VNNI=OFF \
         -DGGML_AVX512=OFF || return 1
     mkdir -p "$root/lib-avx2" || return 1
     cp -a "$root"/lib/*.so* "$root/lib-avx2/" || return 1
     cp -a "$root"/llama/build-avx2/bin/libggml-cpu.so* "$root/lib-avx2/"
+}
+
+make_ik() {
+    rm -rf "$root/ik" "$root/lib-ik"
+    llama_build "$IK_LLAMA" "$root/ik" llama -DGGML_NATIVE=ON || return 1
+    mkdir -p "$root/lib-ik" && find "$root/ik" -name '*.so*' -exec cp -a {} "$root/lib-ik/" \;
 }
 
 make_openvino() {
@@ -111,15 +118,19 @@ make_peers() {
     rm -f "$root"/bin/*-peer
     { echo "#!$python" && cat bench/rivals/openvino_peer.py; } >"$root/bin/openvino-peer" || return 1
     chmod +x "$root/bin/openvino-peer" && "$root/bin/openvino-peer" --help || return 1
-    llama_peer llama.cpp "$root/lib" && llama_peer llama.cpp-avx2 "$root/lib-avx2"
+    local llama=$root/llama/vendor/llama.cpp
+    llama_peer llama.cpp "$llama" "$root/lib" && llama_peer llama.cpp-avx2 "$llama" "$root/lib-avx2" &&
+        { [ -z "$ik_version" ] || llama_peer ik_llama.cpp "$IK_LLAMA" "$root/lib-ik" -DRIVAL_IK; }
 }
 
-llama_peer() { # llama_peer NAME LIBRARIES
-    ${CC:-gcc} -std=c17 -D_GNU_SOURCE -O2 -Wall -DRIVAL_NAME="\"$1\"" \
-        -DRIVAL_VERSION="\"$llama_python\"" -I. -Iinclude \
-        -I"$root/llama/vendor/llama.cpp/include" -I"$root/llama/vendor/llama.cpp/ggml/include" \
-        bench/rivals/llama_peer.c -o "$root/bin/$1-peer" \
-        -L"$2" -lllama -lggml -lggml-base -ljansson -Wl,--disable-new-dtags,-rpath,"$2"
+llama_peer() { # llama_peer NAME SOURCE LIBRARIES CC_OPTION...
+    local name=$1 source=$2 libraries=$3 version=$llama_python
+    shift 3
+    [ "$name" != ik_llama.cpp ] || version=$ik_version
+    ${CC:-gcc} -std=c17 -D_GNU_SOURCE -O2 -Wall "$@" -DRIVAL_NAME="\"$name\"" \
+        -DRIVAL_VERSION="\"$version\"" -I. -Iinclude -isystem "$source/include" \
+        -isystem "$source/ggml/include" bench/rivals/llama_peer.c -o "$root/bin/$name-peer" \
+        -L"$libraries" -lllama -lggml -ljansson -Wl,--disable-new-dtags,-rpath,"$libraries"
 }
 
 list() {
@@ -143,5 +154,10 @@ part onednn "$onednn" make_onednn
 part openvino "$openvino" make_openvino
 part llama.cpp "$llama_python" make_llama
 part llama.cpp-avx2 "$llama_python" make_llama_avx2
-part peers "$(cat bench/rivals/*_peer.* | cksum | cut -d ' ' -f 1)" make_peers
+ik_version=
+if [ -n "${IK_LLAMA:-}" ]; then
+    ik_version=$(git -C "$IK_LLAMA" rev-parse --short HEAD) || ik_version=unknown
+    part ik_llama.cpp "$ik_version" make_ik
+fi
+part peers "$ik_version$(cat bench/rivals/*_peer.* | cksum | cut -d ' ' -f 1)" make_peers
 [ -z "$failed" ] || { say "not set up:$failed" && exit 1; }

@@ -138,9 +138,10 @@ void beside_begin(beside *b, const test_bed *bed, const test_what *what, const i
     for (int i = 0; i < COMPARED_TOKENS; i++) compared[i] = test_token(1000 + i, info.vocab);
     char *logits = question_of(
         json_pack("{s:s, s:o}", "do", "logits", "tokens", list_of(compared, COMPARED_TOKENS)));
-    b->question = question_of(json_pack(
-        "{s:s, s:o, s:o, s:I}", "do", "run", "depth", list_of(tokens, what->depth), "prompt",
-        list_of(tokens + what->depth, what->prompt), "gen", (json_int_t)what->gen));
+    b->question = question_of(
+        json_pack("{s:s, s:o, s:o, s:I, s:I}", "do", "run", "depth", list_of(tokens, what->depth),
+                  "prompt", list_of(tokens + what->depth, what->prompt), "gen",
+                  (json_int_t)what->gen, "sequences", (json_int_t)what->sequences));
     pewter_status status = our_logits(bed, compared, COMPARED_TOKENS, &row, &err);
     for (size_t i = 0; i < bed->n_rivals; i++) {
         double seconds;
@@ -157,7 +158,7 @@ void beside_begin(beside *b, const test_bed *bed, const test_what *what, const i
 
 void beside_turn(beside *b, double ours)
 {
-    const double tokens = (double)(b->what->prompt + b->what->gen);
+    const double tokens = test_tokens(b->what);
     for (size_t i = 0; i < b->bed->n_rivals && b->question != NULL; i++) {
         double seconds;
         if (b->errors[i][0] != 0 || !ask(b, i, &seconds)) continue;

@@ -91,10 +91,11 @@ static void set_ours(json_t *r, const record_model *m, const test_what *w, const
 {
     char hash[24];
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)t->hash);
-    const double seconds = t->n > 0 ? (double)(w->prompt + w->gen) / t->speed.median : 1.0;
+    const double seconds = t->n > 0 ? test_tokens(w) / t->speed.median : 1.0;
     const bool share = t->share.n > 0 && t->share.median > 0.0;
     json_object_set_new(r, "cpu_features",
                         m->cpu_features != NULL ? json_string(m->cpu_features) : json_null());
+    set_int(r, "n_sequences", w->sequences);
     set_real(r, "median_ts", t->speed.median, true);
     set_real(r, "low_ts", t->speed.low, true);
     set_real(r, "high_ts", t->speed.high, true);
@@ -105,7 +106,7 @@ static void set_ours(json_t *r, const record_model *m, const test_what *w, const
     set_real(r, "itl_max_ns", t->gap_max, t->gap_p50 > 0.0);
     set_real(r, "gops", t->sum.operations / seconds * 1e-9, true);
     set_real(r, "gbs", t->sum.bytes / seconds * 1e-9, true);
-    set_real(r, "bytes_per_token", t->sum.bytes / (double)(w->prompt + w->gen), true);
+    set_real(r, "bytes_per_token", t->sum.bytes / test_tokens(w), true);
     set_real(r, "share_roofline", t->share.median, share);
     set_real(r, "share_low", t->share.low, share);
     set_real(r, "share_high", t->share.high, share);

@@ -59,7 +59,9 @@ static void test(const json_t *r, char *text, size_t cap)
         at = snprintf(text, cap, "pp%d+tg%d", p, n);
     else
         at = snprintf(text, cap, "%s%d", p > 0 ? "pp" : "tg", p > 0 ? p : n);
-    if (d > 0) snprintf(text + at, cap - (size_t)at, " @ d%d", d);
+    if (d > 0) at += snprintf(text + at, cap - (size_t)at, " @ d%d", d);
+    const int s = (int)number(r, "n_sequences");
+    if (s > 1) snprintf(text + at, cap - (size_t)at, " x%d", s);
 }
 
 static void mean_speed(const json_t *r, char *text, size_t cap)

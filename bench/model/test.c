@@ -19,6 +19,11 @@ int32_t test_token(int64_t i, int64_t vocab)
     return (int32_t)pw_rng_range(&rng, first, last - 1);
 }
 
+double test_tokens(const test_what *what)
+{
+    return (double)(what->sequences * (what->prompt + what->gen));
+}
+
 /* One repetition's times. */
 typedef struct timing {
     int64_t prompt_ns, total_ns;
@@ -28,49 +33,18 @@ typedef struct timing {
 typedef struct runner {
     const test_bed *bed;
     const test_what *what;
-    pewter_session *session;
-    int32_t *tokens; /* of depth and prompt */
+    pewter_session *sessions[TEST_MOST_SEQUENCES]; /* [what->sequences] */
+    int32_t *tokens;                               /* of depth and prompt */
     int64_t vocab;
-    double *gaps; /* [repeats gen]: ns */
+    double *gaps; /* [repeats gen]: ns, of the first sequence */
     size_t n_gaps;
 } runner;
 
-/* One step of the engine, and what came of it; *token -1 where none was drawn yet. */
-static pewter_status step(const runner *r, int32_t *token, pewter_error *err)
-{
-    pewter_piece piece = {.size = sizeof piece};
-    size_t ready = 0;
-    if (r->bed->stop != NULL && r->bed->stop())
-        return pw_fail(err, PEWTER_E_CANCELLED, "interrupted");
-    PW_TRY(pewter_step(r->bed->engine, &ready, err));
-    PW_TRY(pewter_next(r->session, &piece, err));
-    *token = piece.token;
-    if (piece.finish == PEWTER_FINISH_ERROR)
-        return pw_fail(err, PEWTER_E_FORMAT, "the model's logits are not numbers");
-    if (ready == 0) return pw_fail(err, PEWTER_E_LIMIT, "the answer ended early");
-    return PEWTER_OK;
-}
-
-static pewter_status made_so_far(const runner *r, int64_t *made, pewter_error *err)
-{
-    pewter_stats now = {.size = sizeof now};
-    PW_TRY(pewter_stats_get(r->session, &now, err));
-    *made = now.generated_tokens;
-    return PEWTER_OK;
-}
-
-/* Computes `count` tokens and draws the one behind them. */
-static pewter_status compute(const runner *r, const int32_t *tokens, int64_t count, int32_t *token,
-                             pewter_error *err)
-{
-    int64_t made = 0;
-    PW_TRY(pewter_prompt(r->session, tokens, (size_t)count, err));
-    while (made == 0) {
-        PW_TRY(step(r, token, err));
-        PW_TRY(made_so_far(r, &made, err));
-    }
-    return PEWTER_OK;
-}
+/* What a sequence has generated since its prompt. */
+typedef struct output {
+    int64_t made;
+    uint64_t hash;
+} output;
 
 static void hash_token(uint64_t *hash, int32_t token)
 {
@@ -78,36 +52,97 @@ static void hash_token(uint64_t *hash, int32_t token)
         *hash = (*hash ^ ((uint32_t)token >> (8 * i) & 0xffu)) * 1099511628211u;
 }
 
-/* Prompt and generation at the depth; the depth is there already. */
+static pewter_status take(pewter_session *session, output *out, pewter_error *err)
+{
+    pewter_piece piece = {.size = sizeof piece};
+    pewter_stats now = {.size = sizeof now};
+    PW_TRY(pewter_next(session, &piece, err));
+    if (piece.finish == PEWTER_FINISH_ERROR)
+        return pw_fail(err, PEWTER_E_FORMAT, "the model's logits are not numbers");
+    PW_TRY(pewter_stats_get(session, &now, err));
+    if (now.generated_tokens > out->made) hash_token(&out->hash, piece.token);
+    out->made = now.generated_tokens;
+    return PEWTER_OK;
+}
+
+/* One step of the engine, and what came of it; *least: tokens that every sequence has. */
+static pewter_status step(const runner *r, output *outputs, int64_t *least, pewter_error *err)
+{
+    size_t ready = 0;
+    if (r->bed->stop != NULL && r->bed->stop())
+        return pw_fail(err, PEWTER_E_CANCELLED, "interrupted");
+    PW_TRY(pewter_step(r->bed->engine, &ready, err));
+    if (ready == 0) return pw_fail(err, PEWTER_E_LIMIT, "the answer ended early");
+    *least = INT64_MAX;
+    for (int64_t s = 0; s < r->what->sequences; s++) {
+        PW_TRY(take(r->sessions[s], &outputs[s], err));
+        if (outputs[s].made < *least) *least = outputs[s].made;
+    }
+    return PEWTER_OK;
+}
+
+/* Computes `count` tokens of every sequence and draws at least the one behind them. */
+static pewter_status compute(const runner *r, const int32_t *tokens, int64_t count, output *outputs,
+                             pewter_error *err)
+{
+    int64_t least = 0;
+    for (int64_t s = 0; s < r->what->sequences; s++) {
+        outputs[s] = (output){.hash = 14695981039346656037u};
+        PW_TRY(pewter_prompt(r->sessions[s], tokens, (size_t)count, err));
+    }
+    while (least == 0) PW_TRY(step(r, outputs, &least, err));
+    return PEWTER_OK;
+}
+
+static pewter_status rewind_all(const runner *r, pewter_error *err)
+{
+    for (int64_t s = 0; s < r->what->sequences; s++) {
+        if (r->what->depth > 0)
+            PW_TRY(pewter_session_rewind(r->sessions[s], r->what->depth, err));
+        else
+            PW_TRY(pewter_session_reset(r->sessions[s], err));
+    }
+    return PEWTER_OK;
+}
+
+/* All sequences have the same tokens: who shares a batch must not change what comes of them. */
+static pewter_status same_outputs(const runner *r, const output *outputs, pewter_error *err)
+{
+    for (int64_t s = 1; s < r->what->sequences; s++)
+        if (outputs[s].hash != outputs[0].hash)
+            return pw_fail(
+                err, PEWTER_E_FORMAT,
+                "sequence %lld of %lld generated other tokens than the first: the results "
+                "differ, and no time of it counts",
+                (long long)s + 1, (long long)r->what->sequences);
+    return PEWTER_OK;
+}
+
+/* Prompt and generation at the depth; the depth is there already. A prompt's sequences may begin to
+ * generate one after the other; each ends at its limit of tokens. */
 static pewter_status repeat(runner *r, timing *t, pewter_error *err)
 {
     const test_what *w = r->what;
-    *t = (timing){.hash = 14695981039346656037u};
-    if (w->depth > 0)
-        PW_TRY(pewter_session_rewind(r->session, w->depth, err));
-    else
-        PW_TRY(pewter_session_reset(r->session, err));
+    output outputs[TEST_MOST_SEQUENCES];
+    PW_TRY(rewind_all(r, err));
     /* A generation alone begins with one token: as many steps as tokens are generated. */
     const int64_t given = w->prompt > 0 ? w->prompt : 1;
-    int32_t token = -1;
-    int64_t made = w->prompt > 0 ? 0 : 1;
+    const int64_t wanted = w->gen + (w->prompt > 0 && w->gen > 0);
     const int64_t begin = pw_now_ns();
-    int64_t last = begin;
-    PW_TRY(compute(r, r->tokens + w->depth, given, &token, err));
-    int64_t now = pw_now_ns();
-    t->prompt_ns = now - begin;
-    if (w->gen > 0) hash_token(&t->hash, token);
-    for (; w->gen > 0;) {
-        if (made > 0) r->gaps[r->n_gaps++] = (double)(now - last);
+    PW_TRY(compute(r, r->tokens + w->depth, given, outputs, err));
+    int64_t least = 1, last = pw_now_ns();
+    t->prompt_ns = last - begin;
+    if (w->prompt == 0) r->gaps[r->n_gaps++] = (double)t->prompt_ns;
+    while (least < wanted) {
+        const int64_t made = outputs[0].made;
+        PW_TRY(step(r, outputs, &least, err));
+        const int64_t now = pw_now_ns();
+        if (outputs[0].made > made) r->gaps[r->n_gaps++] = (double)(now - last);
         last = now;
-        if (made >= w->gen) break;
-        PW_TRY(step(r, &token, err));
-        hash_token(&t->hash, token);
-        made++;
-        now = pw_now_ns();
     }
-    t->total_ns = now - begin;
-    return PEWTER_OK;
+    t->total_ns = last - begin;
+    t->hash = outputs[0].hash;
+    return same_outputs(r, outputs, err);
 }
 
 static profile_limits probe(const test_bed *bed)
@@ -162,7 +197,7 @@ static double share_of(const runner *r, const profile_limits *a, const profile_l
 static pewter_status repetitions(runner *r, test_result *out, pewter_error *err)
 {
     const test_what *w = r->what;
-    const double tokens = (double)(w->prompt + w->gen);
+    const double tokens = test_tokens(w);
     double firsts[TEST_MOST_REPEATS], shares[TEST_MOST_REPEATS], speeds[TEST_MOST_REPEATS],
         memory[TEST_MOST_REPEATS];
     beside rivals;
@@ -214,9 +249,9 @@ static void gaps_of(runner *r, test_result *out)
 static pewter_status measure(runner *r, test_result *out, pewter_error *err)
 {
     const test_what *w = r->what;
-    int32_t token;
+    output outputs[TEST_MOST_SEQUENCES];
     timing t;
-    if (w->depth > 0) PW_TRY(compute(r, r->tokens, w->depth, &token, err));
+    if (w->depth > 0) PW_TRY(compute(r, r->tokens, w->depth, outputs, err));
     if (w->warm_up) PW_TRY(repeat(r, &t, err));
     r->n_gaps = 0;
     PW_TRY(profiled(r, out, err));
@@ -246,14 +281,16 @@ pewter_status test_run(const test_bed *bed, const test_what *what, test_result *
     options.temperature = 0.0f;
     options.ignore_eos = true;
     options.context = given + what->gen + 1;
+    options.max_tokens = what->gen + 1;
     pewter_status status = PEWTER_OK;
     if (r.tokens == NULL || r.gaps == NULL)
         status =
             pw_fail(err, PEWTER_E_MEMORY, "no memory for a test of %lld tokens", (long long)given);
     for (int64_t i = 0; i < given && r.tokens != NULL; i++) r.tokens[i] = test_token(i, r.vocab);
-    if (status == PEWTER_OK) status = pewter_session_new(bed->model, &options, &r.session, err);
+    for (int64_t s = 0; s < what->sequences && status == PEWTER_OK; s++)
+        status = pewter_session_new(bed->model, &options, &r.sessions[s], err);
     if (status == PEWTER_OK) status = measure(&r, out, err);
-    pewter_session_free(r.session);
+    for (int64_t s = 0; s < what->sequences; s++) pewter_session_free(r.sessions[s]);
     free(r.tokens);
     free(r.gaps);
     return status;

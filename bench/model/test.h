@@ -14,7 +14,7 @@
 #include "pewter.h"
 #include "pw/attr.h"
 
-enum { TEST_MOST_REPEATS = 256, TEST_MOST_RIVALS = 4 };
+enum { TEST_MOST_REPEATS = 256, TEST_MOST_RIVALS = 4, TEST_MOST_SEQUENCES = 64 };
 
 typedef struct test_rival {
     char name[32], version[64];
@@ -37,7 +37,8 @@ typedef struct test_bed {
 } test_bed;
 
 typedef struct test_what {
-    int64_t prompt, gen, depth;
+    int64_t prompt, gen, depth; /* tokens of each sequence */
+    int64_t sequences;          /* computed together, 1 to TEST_MOST_SEQUENCES */
     int repeats;
     bool warm_up, profile;
     FILE *profile_to;       /* where a table goes; NULL: nowhere */
@@ -67,10 +68,14 @@ typedef struct test_result {
 
 /* Runs it: warm-up, a profiled repetition for its operations and bytes, then the repetitions with the
  * limits probed around each; rivals in turns with ours, after their logits were compared with ours.
- * PEWTER_E_CANCELLED: stopped; PEWTER_E_FORMAT: two repetitions generated different tokens. */
+ * PEWTER_E_CANCELLED: stopped; PEWTER_E_FORMAT: two repetitions, or two
+ * sequences of one, generated different tokens. */
 PW_MUST pewter_status test_run(const test_bed *bed, const test_what *what, test_result *out,
                                pewter_error *err);
 void test_result_free(test_result *result);
+
+/* Tokens of one repetition, over all sequences. */
+double test_tokens(const test_what *what);
 
 /* Token `i` of the text that tests compute: the same for everybody, never a special one if the
  * vocabulary is large. */

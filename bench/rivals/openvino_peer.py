@@ -85,6 +85,8 @@ class Peer:
 
     def run(self, question):
         depth, prompt, gen = question["depth"], question["prompt"], question["gen"]
+        if question["sequences"] != 1:
+            return {"error": "openvino: sequences together are not measured"}
         if depth:
             self.generate(depth, 1)
         # The first token behind the depth differs from run to run, so that nothing of it is cached.
@@ -133,6 +135,7 @@ def main():
     parser.add_argument("model")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--context", type=int, default=4096)
+    parser.add_argument("--sequences", type=int, default=1)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--kv", default="f16")
     options = parser.parse_args()

@@ -40,6 +40,11 @@ pw bench model.gguf -p 8-32*2 -n 0 -d 0,16 -b 8,32 -r 1 -o jsonl --no-warmup
 [ "$(wc -l <out)" -eq 12 ] && [ "$(grep -c '"n_depth":16' out)" -eq 6 ] && [ "$(grep -c '"n_batch":8,' out)" -eq 6 ]
 says $? "ranges, depths and batches are combined"
 fine "bench -pg" '\| +pp8\+tg2 @ d16 \|' -- bench model.gguf -p 0 -n 0 -pg 8,2 -d 16 -r 1
+fine "bench -np" '\| +tg4 \|' '\| +tg4 x3 \|' -- bench model.gguf -p 0 -n 4 -np 1,3 -r 1
+pw bench model.gguf -p 0 -n 4 -np 1,3 -r 1 -o jsonl --no-save
+[ "$(grep -o '"output_hash":"[^"]*"' out | sort -u | wc -l)" -eq 1 ] && grep -q '"n_sequences":3,' out
+says $? "bench -np: sequences together have the tokens of one alone"
+fine "bench -pg -np" '\| +pp40\+tg3 @ d16 x4 \|' -- bench model.gguf -p 0 -n 0 -pg 40,3 -d 16 -np 4 -b 16 -r 2 --no-save
 fine "bench -o full" '\| t/s \|? *|% of limits \| +memory GB/s \| others' ' tg2 \| +[0-9.]+ \[[0-9.]+-[0-9.]+\] ' -- bench model.gguf -p 0 -n 2 -r 1 --kl 4 -o full --no-save
 [ "$(grep -c '^|' out)" -eq 3 ] && grep -q 'KL exact' out
 says $? "divergence has a column where it was measured"
@@ -69,12 +74,14 @@ refused 1 "/nonexistent/page.html cannot be written" bench --report /nonexistent
 
 # ---- Refusals ------------------------------------------------------------------------------------
 refused 1 "no-such.gguf: No such file" bench no-such.gguf --no-save
-refused 2 "--rival: llama.cpp, llama.cpp-avx2 or openvino wanted, found 'x'" bench model.gguf --rival x
+refused 2 "--rival: llama.cpp, llama.cpp-avx2, ik_llama.cpp, openvino wanted, found 'x'" bench model.gguf --rival x
 PEWTER_RIVALS=$room/none refused 1 "llama.cpp is not set up .*make rivals" bench model.gguf --rival llama.cpp "${small[@]}"
 refused 2 "-p: numbers such as .* found '1-'" bench model.gguf -p 1-
 refused 2 "-p: numbers" bench model.gguf -p 4-8*1
 refused 2 "-p: numbers" bench model.gguf -p 8-4
 refused 2 "-p: at most 32 of them" bench model.gguf -p 1-33
+refused 2 "-np: 1 to 64 wanted, found 65" bench model.gguf -np 65
+refused 2 "-np: numbers" bench model.gguf -np 0
 refused 2 "mmx" bench model.gguf --cpu-features mmx
 refused 2 "--kv: at most 8 of them" bench model.gguf --kv f32,f32,f32,f32,f32,f32,f32,f32,f32
 refused 2 "--rival: at most" bench model.gguf --rival "$(yes llama.cpp | head -n 9 | paste -sd,)"
