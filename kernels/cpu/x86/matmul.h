@@ -57,12 +57,7 @@ static inline void pw_fetch_ahead(const uint8_t *from, int64_t bytes)
     }
 }
 
-/* Asks for memory that is wanted soon, or beside the work of several tiles. */
-static inline void pw_fetch(const uint8_t *from, int64_t bytes)
-{
-    for (int64_t at = 0; at < bytes; at += PW_LINE) __builtin_prefetch(from + at, 0, 3);
-}
-
+/* Asks for memory that is wanted after the work of several tiles. */
 static inline void pw_fetch_later(const uint8_t *from, int64_t bytes)
 {
     for (int64_t at = 0; at < bytes; at += PW_LINE) __builtin_prefetch(from + at, 0, 2);

@@ -1,4 +1,4 @@
-/* Matmul in bf16 products: panels are used where they lie. One to three tokens stream them, more run
+/* Matmul in bf16 products: panels are used where they lie. One to eight tokens stream them, more run
  * over a slab of 256 in tiles of 12 tokens x 2 x 16 lanes. Each lane adds its pairs of k in order. */
 #include <assert.h>
 #include <string.h>
@@ -11,9 +11,7 @@
 enum {
     TOKENS = 12,
     BASES = 4, /* of the tokens of a tile, three each: x86 has few addresses */
-    FEW = 3,
-    BURST = 2048, /* bytes fetched at once, so far ahead: */
-    AHEAD = 4096,
+    FEW = 8,
     PAIR_BYTES = PW_LANES * 4
 };
 
@@ -118,7 +116,7 @@ PW_INLINE void few(const pw_call *call, int64_t begin, int64_t end, const int co
             const int64_t pairs = (pw_min(k - at, PW_SLAB) + 1) / 2;
             const uint16_t *x = pw_b16x_values(call->src[1].data, k, count, at / PW_SLAB, 0);
             for (int64_t i = 0; i < pairs; i++, w += PAIR_BYTES) {
-                if (i % (BURST / PAIR_BYTES) == 0) pw_fetch(w + AHEAD, BURST);
+                pw_fetch_ahead(w, PAIR_BYTES);
                 const __m512bh w0 = line(w), w1 = line(w + PW_LINE);
                 PW_UNROLL
                 for (int t = 0; t < count; t++) {
@@ -141,6 +139,11 @@ void pw_matmul_bf16_avx512bf16(const pw_call *call, int64_t begin, int64_t end, 
     case 1: few(call, begin, end, 1); return;
     case 2: few(call, begin, end, 2); return;
     case 3: few(call, begin, end, 3); return;
+    case 4: few(call, begin, end, 4); return;
+    case 5: few(call, begin, end, 5); return;
+    case 6: few(call, begin, end, 6); return;
+    case 7: few(call, begin, end, 7); return;
+    case 8: few(call, begin, end, 8); return;
     default: break;
     }
     for (int64_t row = begin; row < end; row += rows)

@@ -1,5 +1,5 @@
 /* Matmul in f32 products over panels of floats and over bricks, on sixteen lanes: the same bits in
- * AVX2 and AVX-512. One to three tokens stream floats straight into registers. All else runs in tiles
+ * AVX2 and AVX-512. Few tokens stream floats straight into registers. All else runs in tiles
  * over a slab of k that is in the first cache: weights that are not f32 are decoded into scratch, to
  * the bits of pw_dequantize, and a tile's activations are copied, once for several panels, for their
  * rows lie too far apart. */
@@ -14,18 +14,12 @@
 #include "kernels/cpu/x86/int8_256.h"
 
 /* A register tile has so many tokens by so many groups of sixteen lanes: 24 sums in 32 registers, or
- * twelve in sixteen. */
+ * twelve in sixteen. FEW tokens by two groups leave room to decode weights beside the sums. */
 #if defined(__AVX512F__)
-enum { PW_F32_TOKENS = 12, PW_F32_GROUPS = 2 };
+enum { PW_F32_TOKENS = 12, PW_F32_GROUPS = 2, PW_F32_FEW = 8 };
 #else
-enum { PW_F32_TOKENS = 6, PW_F32_GROUPS = 1 };
+enum { PW_F32_TOKENS = 6, PW_F32_GROUPS = 1, PW_F32_FEW = 3 };
 #endif
-
-enum {
-    PW_F32_FEW = 3,
-    PW_F32_STEPS = 16,   /* values of k between bursts of fetching ahead */
-    PW_F32_AHEAD = 4096, /* bytes */
-};
 
 /* Bytes of `k` values of all lanes of a panel. */
 PW_INLINE int64_t pw_f32_bytes(pw_dtype dtype, int64_t k)
@@ -61,9 +55,7 @@ PW_INLINE void pw_f32_stream(pw_dtype dtype, const uint8_t *panel, const float *
     PW_UNROLL
     for (int t = 0; t < count; t++) c[0][t] = c[1][t] = pw_v_set(0.0f);
     for (int64_t i = 0; i + 2 <= k; i += 2) {
-        if (i % PW_F32_STEPS == 0)
-            pw_fetch(panel + pw_f32_bytes(dtype, i) + PW_F32_AHEAD,
-                     pw_f32_bytes(dtype, PW_F32_STEPS));
+        pw_fetch_ahead(panel + pw_f32_bytes(dtype, i), pw_f32_bytes(dtype, 2));
         PW_UNROLL
         for (int g = 0; g < 2; g++) {
             pw_v16 w[2];
@@ -109,7 +101,15 @@ PW_INLINE void pw_f32_few_sized(pw_dtype dtype, const pw_call *call, int64_t beg
     switch (pw_rows(&call->src[1])) {
     case 1: pw_f32_few(dtype, call, begin, end, 1); break;
     case 2: pw_f32_few(dtype, call, begin, end, 2); break;
-    default: pw_f32_few(dtype, call, begin, end, 3); break;
+    case 3: pw_f32_few(dtype, call, begin, end, 3); break;
+#if defined(__AVX512F__)
+    case 4: pw_f32_few(dtype, call, begin, end, 4); break;
+    case 5: pw_f32_few(dtype, call, begin, end, 5); break;
+    case 6: pw_f32_few(dtype, call, begin, end, 6); break;
+    case 7: pw_f32_few(dtype, call, begin, end, 7); break;
+    case 8: pw_f32_few(dtype, call, begin, end, 8); break;
+#endif
+    default: assert(!"no more are few");
     }
 }
 
