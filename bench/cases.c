@@ -33,7 +33,7 @@ static const struct {
     int64_t heads, kv_heads, head_dim;
 } groups[] = {{16, 16, 64}, {32, 8, 64}, {64, 8, 128}};
 
-static const int64_t few[] = {1, 2, 4, 8}, many[] = {32, 128, 512};
+static const int64_t few[] = {1, 2, 4, 8}, many[] = {16, 32, 128, 512};
 static const int64_t depths[] = {128, 1024, 4096, 32768};
 static const int64_t widths[] = {576, 2048, 4096};
 
@@ -131,7 +131,7 @@ static void add_matmul(list *l, const pw_kernel *row, pw_dtype weight)
             if (reference && s.n > 8) break;
             const bool picked = is_picked(l, &s);
             const bool ends = (s.n == 1 && !is_replaced(l, &s)) || s.n == 512;
-            const bool middle = s.n == 8 || s.n == 32;
+            const bool middle = s.n == 8 || s.n == 16 || s.n == 32;
             const bool large = matrices[i].k == 2048;
             const bool standard =
                 reference

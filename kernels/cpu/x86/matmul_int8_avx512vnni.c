@@ -1,5 +1,6 @@
-/* Integer matmul for many tokens: a brick is unpacked to bytes in the first cache, and all tokens
- * run over it in tiles of 2 x 16 lanes x up to 6 tokens. */
+/* Integer matmul for many tokens: all run over a brick in tiles of 2 x 16 lanes x up to 6 tokens. For
+ * many tiles it is unpacked to bytes in the first cache. A few tiles are streamed: they take nibbles
+ * from the brick itself, beside products that bind, and ask for memory evenly. */
 #include <assert.h>
 
 #include "kernels/cpu/x86/int8_512.h"
@@ -8,29 +9,40 @@
 /* What a format adds to the dot product of unsigned values. */
 typedef enum scheme { PLAIN, MINIMA, HALVES } scheme;
 
+/* How a tile finds its values. */
+typedef enum source { UNPACKED, STREAMED_BYTES, STREAMED_NIBBLES } source;
+
+enum {
+    STREAMED = 8, /* tiles at most */
+    AHEAD = 4096, /* bytes behind the next brick's that are asked for; more would leave the cache */
+};
+
 typedef struct tile_args {
     pw_slab x;
     pw_bytes w;
     int shift; /* PLAIN: log2 of the offset */
     int64_t token;
-    float *c;   /* [32, tokens], of the first token */
-    bool start; /* c is not read: it begins at zero */
+    float *c;             /* [32, tokens], of the first token */
+    bool start;           /* c is not read: it begins at zero */
+    const uint8_t *ahead; /* STREAMED: asked for beside the tile's work, so many lines a block */
+    int64_t lines;
 } tile_args;
 
 /* ---- The microkernel ------------------------------------------------------------------------- */
 
 /* One tile over one brick. Per block of 32 it takes 16 `count` integer products and 2 `count` FMA on
  * the two multiply ports, which bind; conversions and exponents go on the others. */
-PW_INLINE void tile(const tile_args *a, scheme kind, int count)
+PW_INLINE void tile(const tile_args *a, scheme kind, source from, int count)
 {
     const pw_slab *x = &a->x;
     const int halves = kind == HALVES ? 2 : 1, steps = 8 / halves;
+    const bool nibbles = from == STREAMED_NIBBLES;
     const int8_t *q[PW_TILE];
     const int32_t *exponent = x->exponent + a->token * PW_SLAB_BLOCKS;
     const int32_t *sum = x->sum + a->token * PW_SLAB_BLOCKS;
     const uint8_t *w = a->w.values;
     const __m512i shift = _mm512_set1_epi32(a->shift);
-    const __m512i flip = _mm512_set1_epi8(INT8_MIN);
+    const __m512i flip = _mm512_set1_epi8(INT8_MIN), fifteen = _mm512_set1_epi8(15);
     float sums[PW_TILE][PW_SLAB_BLOCKS] PW_ALIGNED(32);
     __m512 s0[PW_TILE], s1[PW_TILE];
 
@@ -41,7 +53,10 @@ PW_INLINE void tile(const tile_args *a, scheme kind, int count)
         if (kind == MINIMA)
             pw_sums_512(sum + t * PW_SLAB_BLOCKS, exponent + t * PW_SLAB_BLOCKS, sums[t]);
     }
+    const uint8_t *ahead = a->ahead;
     for (int64_t b = 0; b < x->nb; b++) {
+        for (int64_t i = 0; from != UNPACKED && i < a->lines; i++, ahead += PW_LINE)
+            __builtin_prefetch(ahead, 0, 2);
         for (int h = 0; h < halves; h++) {
             __m512i i0[PW_TILE], i1[PW_TILE];
             PW_UNROLL
@@ -59,9 +74,16 @@ PW_INLINE void tile(const tile_args *a, scheme kind, int count)
             }
             PW_UNROLL
             for (int j = 0; j < steps; j++) {
-                const __m512i w0 = _mm512_load_si512(w);
-                const __m512i w1 = _mm512_load_si512(w + PW_LINE);
-                w += 2 * PW_LINE;
+                const uint8_t *line = w + (nibbles ? j % 4 : j) * 2 * PW_LINE;
+                __m512i w0 = _mm512_load_si512(line), w1 = _mm512_load_si512(line + PW_LINE);
+                if (nibbles && j >= 4) {
+                    w0 = _mm512_srli_epi16(w0, 4);
+                    w1 = _mm512_srli_epi16(w1, 4);
+                }
+                if (nibbles) {
+                    w0 = _mm512_and_si512(w0, fifteen);
+                    w1 = _mm512_and_si512(w1, fifteen);
+                }
                 PW_UNROLL
                 for (int t = 0; t < count; t++) {
                     const __m512i four = pw_four_512(q[t] + b * PW_BLOCK + (h * steps + j) * 4);
@@ -75,6 +97,7 @@ PW_INLINE void tile(const tile_args *a, scheme kind, int count)
                     }
                 }
             }
+            w += (nibbles ? steps / 2 : steps) * 2 * PW_LINE;
             const float *d = a->w.scale + (halves * b + h) * PW_LANES;
             const __m512i d0 = _mm512_load_si512(d), d1 = _mm512_load_si512(d + PW_GROUP);
             if (kind == MINIMA) {
@@ -108,50 +131,75 @@ PW_INLINE void tile(const tile_args *a, scheme kind, int count)
     }
 }
 
-PW_INLINE void sized(const tile_args *a, scheme kind, int64_t count)
+PW_INLINE void sized(const tile_args *a, scheme kind, source from, int64_t count)
 {
     switch (count) {
-    case 1: tile(a, kind, 1); break;
-    case 2: tile(a, kind, 2); break;
-    case 3: tile(a, kind, 3); break;
-    case 4: tile(a, kind, 4); break;
-    case 5: tile(a, kind, 5); break;
-    default: tile(a, kind, 6); break;
+    case 1: tile(a, kind, from, 1); break;
+    case 2: tile(a, kind, from, 2); break;
+    case 3: tile(a, kind, from, 3); break;
+    case 4: tile(a, kind, from, 4); break;
+    case 5: tile(a, kind, from, 5); break;
+    default: tile(a, kind, from, 6); break;
     }
 }
 
-static void tile_plain(const tile_args *a, int64_t count)
+static void plain_unpacked(const tile_args *a, int64_t count)
 {
-    sized(a, PLAIN, count);
+    sized(a, PLAIN, UNPACKED, count);
 }
 
-static void tile_minima(const tile_args *a, int64_t count)
+static void plain_bytes(const tile_args *a, int64_t count)
 {
-    sized(a, MINIMA, count);
+    sized(a, PLAIN, STREAMED_BYTES, count);
 }
 
-static void tile_halves(const tile_args *a, int64_t count)
+static void plain_nibbles(const tile_args *a, int64_t count)
 {
-    sized(a, HALVES, count);
+    sized(a, PLAIN, STREAMED_NIBBLES, count);
+}
+
+static void minima_unpacked(const tile_args *a, int64_t count)
+{
+    sized(a, MINIMA, UNPACKED, count);
+}
+
+static void minima_bytes(const tile_args *a, int64_t count)
+{
+    sized(a, MINIMA, STREAMED_BYTES, count);
+}
+
+static void minima_nibbles(const tile_args *a, int64_t count)
+{
+    sized(a, MINIMA, STREAMED_NIBBLES, count);
+}
+
+static void halves_unpacked(const tile_args *a, int64_t count)
+{
+    sized(a, HALVES, UNPACKED, count);
+}
+
+static void halves_bytes(const tile_args *a, int64_t count)
+{
+    sized(a, HALVES, STREAMED_BYTES, count);
 }
 
 /* ---- Bricks to bytes ------------------------------------------------------------------------- */
 
-/* Fills `to` from a brick of nb blocks; values that are bytes already stay where they are. */
-PW_INLINE void unpack(pw_dtype dtype, const uint8_t *brick, int64_t nb, pw_tiled_scratch *to,
-                      pw_bytes *w)
+/* Fills `to` from a brick of nb blocks; where values are taken in place, with the rest only. */
+PW_INLINE void unpack(pw_dtype dtype, bool in_place, const uint8_t *brick, int64_t nb,
+                      pw_tiled_scratch *to, pw_bytes *w)
 {
     const pw_brick *size = &pw_bricks[dtype];
     const uint8_t *scales = brick + nb * size->values;
     *w = (pw_bytes){to->values, to->scale, to->minimum, to->start};
-    if (dtype == PW_Q8_0) w->values = brick;
+    if (in_place) w->values = brick;
 
     for (int64_t b = 0; b < nb; b++) {
         for (int g = 0; g < 2; g++) {
             __m512i sum[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
             PW_UNROLL
             for (int i = 0; i < 4; i++) {
-                if (dtype == PW_Q8_0) continue;
+                if (in_place) continue;
                 __m512i two[2];
                 pw_steps_512(dtype, brick + b * size->values, i, g, two);
                 if (dtype == PW_Q6_K) {
@@ -182,54 +230,76 @@ PW_INLINE void unpack(pw_dtype dtype, const uint8_t *brick, int64_t nb, pw_tiled
 
 static void unpack_q4_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    unpack(PW_Q4_0, brick, nb, to, w);
+    unpack(PW_Q4_0, false, brick, nb, to, w);
 }
 
 static void unpack_q4_1(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    unpack(PW_Q4_1, brick, nb, to, w);
+    unpack(PW_Q4_1, false, brick, nb, to, w);
 }
 
 static void unpack_q5_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    unpack(PW_Q5_0, brick, nb, to, w);
+    unpack(PW_Q5_0, false, brick, nb, to, w);
 }
 
 static void unpack_q5_1(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    unpack(PW_Q5_1, brick, nb, to, w);
+    unpack(PW_Q5_1, false, brick, nb, to, w);
 }
 
 static void unpack_q8_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    unpack(PW_Q8_0, brick, nb, to, w);
+    unpack(PW_Q8_0, true, brick, nb, to, w);
 }
 
 static void unpack_q4_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    unpack(PW_Q4_K, brick, nb, to, w);
+    unpack(PW_Q4_K, false, brick, nb, to, w);
 }
 
 static void unpack_q5_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    unpack(PW_Q5_K, brick, nb, to, w);
+    unpack(PW_Q5_K, false, brick, nb, to, w);
 }
 
 static void unpack_q6_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
 {
-    unpack(PW_Q6_K, brick, nb, to, w);
+    unpack(PW_Q6_K, false, brick, nb, to, w);
 }
 
-typedef struct format {
+static void scales_q4_0(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
+{
+    unpack(PW_Q4_0, true, brick, nb, to, w);
+}
+
+static void scales_q4_1(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
+{
+    unpack(PW_Q4_1, true, brick, nb, to, w);
+}
+
+static void scales_q4_k(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w)
+{
+    unpack(PW_Q4_K, true, brick, nb, to, w);
+}
+
+typedef struct form {
     void (*unpack)(const uint8_t *brick, int64_t nb, pw_tiled_scratch *to, pw_bytes *w);
     void (*tile)(const tile_args *a, int64_t count);
-} format;
+} form;
 
-static const format formats[PW_DTYPE_COUNT] = {
-    [PW_Q4_0] = {unpack_q4_0, tile_plain},  [PW_Q4_1] = {unpack_q4_1, tile_minima},
-    [PW_Q5_0] = {unpack_q5_0, tile_plain},  [PW_Q5_1] = {unpack_q5_1, tile_minima},
-    [PW_Q8_0] = {unpack_q8_0, tile_plain},  [PW_Q4_K] = {unpack_q4_k, tile_minima},
-    [PW_Q5_K] = {unpack_q5_k, tile_minima}, [PW_Q6_K] = {unpack_q6_k, tile_halves},
+/* Of many tiles, and of no more than STREAMED. */
+static const struct {
+    form many, streamed;
+} formats[PW_DTYPE_COUNT] = {
+    [PW_Q4_0] = {{unpack_q4_0, plain_unpacked}, {scales_q4_0, plain_nibbles}},
+    [PW_Q4_1] = {{unpack_q4_1, minima_unpacked}, {scales_q4_1, minima_nibbles}},
+    [PW_Q5_0] = {{unpack_q5_0, plain_unpacked}, {unpack_q5_0, plain_bytes}},
+    [PW_Q5_1] = {{unpack_q5_1, minima_unpacked}, {unpack_q5_1, minima_bytes}},
+    [PW_Q8_0] = {{unpack_q8_0, plain_unpacked}, {unpack_q8_0, plain_bytes}},
+    [PW_Q4_K] = {{unpack_q4_k, minima_unpacked}, {scales_q4_k, minima_nibbles}},
+    [PW_Q5_K] = {{unpack_q5_k, minima_unpacked}, {unpack_q5_k, minima_bytes}},
+    [PW_Q6_K] = {{unpack_q6_k, halves_unpacked}, {unpack_q6_k, halves_bytes}},
 };
 
 /* ---- Sweeps ---------------------------------------------------------------------------------- */
@@ -237,7 +307,6 @@ static const format formats[PW_DTYPE_COUNT] = {
 typedef struct sweep {
     const pw_call *call;
     pw_dtype dtype;
-    const format *format;
     pw_q8x act;
     pw_tiled_scratch *scratch;
     float *c;             /* [32, PW_TOKENS] */
@@ -250,22 +319,26 @@ static void panel(const sweep *s, int64_t row, int64_t left)
     const int64_t slabs = (s->act.k + PW_SLAB - 1) / PW_SLAB;
     const pw_cut cut = pw_cut_of(s->count, PW_TILE);
     const int64_t tiles = cut.tiles;
+    const bool streamed = tiles <= STREAMED;
+    const form *f = streamed ? &formats[s->dtype].streamed : &formats[s->dtype].many;
     const uint8_t *brick = pw_panel_of(s->call, s->dtype, row);
     for (int64_t slab = 0; slab < slabs; slab++) {
         tile_args a = {.x = pw_slab_of(&s->act, s->call->src[1].data, slab),
                        .shift = pw_bricks[s->dtype].offset_log2,
                        .start = slab == 0};
-        s->format->unpack(brick, a.x.nb, s->scratch, &a.w);
+        f->unpack(brick, a.x.nb, s->scratch, &a.w);
         const int64_t bytes = pw_brick_bytes(s->dtype, a.x.nb);
         brick += bytes;
 
-        const int64_t share = (bytes / PW_LINE + tiles - 1) / tiles * PW_LINE;
+        const int64_t share = pw_ceil_div(bytes / PW_LINE, tiles) * PW_LINE;
+        a.lines = pw_ceil_div(share / PW_LINE, a.x.nb);
         for (int64_t i = 0; i < tiles; i++) {
             const int64_t begin = pw_cut_at(&cut, i), end = pw_cut_at(&cut, i + 1);
-            pw_fetch_later(brick + i * share, share);
+            a.ahead = brick + AHEAD + i * share;
+            if (!streamed) pw_fetch_later(brick + i * share, share);
             a.token = s->first + begin;
             a.c = s->c + begin * PW_LANES;
-            s->format->tile(&a, end - begin);
+            f->tile(&a, end - begin);
             for (int64_t t = begin; slab == slabs - 1 && t < end; t++) {
                 const float *c = s->c + t * PW_LANES;
                 pw_finish(s->call, s->first + t, row, left, _mm512_load_ps(c),
@@ -283,7 +356,6 @@ void pw_matmul_int8_avx512vnni(const pw_call *call, int64_t begin, int64_t end, 
     sweep s = {
         .call = call,
         .dtype = dtype,
-        .format = &formats[dtype],
         .act = pw_q8x_of(call->src[0].n[0], n),
         .scratch = scratch,
         .c = (float *)(void *)((pw_tiled_scratch *)scratch + 1),
