@@ -1,31 +1,12 @@
 /* Attention in f32 products over pages of any dtype, on sixteen lanes: the same bits in AVX2 and
- * AVX-512. A page that is not f32 is decoded into the tile's `page` first, once for all rows. */
+ * AVX-512. For more rows than a register tile has, a page that is not f32 is decoded into the tile's
+ * `page` first, once for all of them. */
 #ifndef PW_KERNELS_CPU_X86_ATTENTION_F32_H
 #define PW_KERNELS_CPU_X86_ATTENTION_F32_H
 
-#include <string.h>
-
-#include "kernels/cpu/x86/attention_v16.h"
-#include "kernels/cpu/x86/cast.h"
-#include "pw/num.h"
-
-/* A register tile has six rows by so many groups of sixteen lanes. */
-#if defined(__AVX512F__)
-enum { PW_F32_GROUPS = 4 };
-#else
-enum { PW_F32_GROUPS = 1 };
-#endif
-enum { PW_F32_ROWS = 6, PW_F32_LANES = 16, PW_F32_BLOCKS = PW_PAGE / PW_F32_LANES };
+#include "kernels/cpu/x86/attention_stream.h"
 
 /* ---- Pages to f32 ---------------------------------------------------------------------------- */
-
-PW_INLINE pw_v16 pw_f32_of_bytes(const char *from)
-{
-    const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)from);
-    const __m256 low = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
-    const __m256 high = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)));
-    return pw_v_join(low, high);
-}
 
 /* Sixteen pairs of bf16: the first of each to `first`, the second to `second`. */
 PW_INLINE void pw_f32_of_pairs(const char *from, float *first, float *second)
@@ -158,6 +139,10 @@ static inline void pw_f32_score(const pw_tile *t, const char *keys, int64_t at, 
 {
     const int64_t blocks = pw_ceil_div(pw_min(count, PW_PAGE), 2 * PW_F32_LANES) * 2;
     const bool plain = t->dtype == PW_F32;
+    if (t->rows <= PW_F32_ROWS) {
+        pw_stream_score(t, keys, at, count, ahead);
+        return;
+    }
     const int64_t step = (plain ? t->d : pw_kv_even(t->d)) * PW_F32_LANES;
     const float *from = plain ? (const float *)(const void *)keys : t->page;
     for (int64_t b = 0; b < blocks; b++) {
@@ -239,6 +224,10 @@ static inline void pw_f32_gather(const pw_tile *t, const char *values, int64_t a
 {
     const int64_t padded = pw_kv_padded(t->d);
     const bool plain = t->dtype == PW_F32;
+    if (t->rows <= PW_F32_ROWS) {
+        pw_stream_gather(t, values, at, count, ahead);
+        return;
+    }
     for (int64_t b = 0; b < pw_ceil_div(count, PW_F32_LANES); b++) {
         const int64_t begin = b * PW_F32_LANES;
         pw_f32_fetch(ahead, pw_kv_lanes_keys(t->dtype, t->d), b);
