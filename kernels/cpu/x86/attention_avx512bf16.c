@@ -7,6 +7,16 @@
 
 enum { LINE = 64, ROWS = 6, GROUPS = 4 };
 
+/* Beside the reading of the line at `at`: what lies a little ahead into the first cache, the line of
+ * the next page (NULL: none) that lies as this one does into the second. */
+PW_INLINE void fetch(const char *at, const char *next)
+{
+    enum { NEAR = 512 };
+    if (next == NULL) return;
+    _mm_prefetch(at + NEAR, _MM_HINT_T0);
+    _mm_prefetch(next, _MM_HINT_T1);
+}
+
 /* ---- Queries --------------------------------------------------------------------------------- */
 
 static void query(const pw_tile *t, int64_t row, const float *q, float scale)
@@ -35,7 +45,7 @@ PW_INLINE __m512bh pair(const char *at)
 }
 
 /* Scores of `rows` rows with groups x 16 keys: one lane a key, one sum a lane, pairs of d in order.
- * Fetches `ahead` as it goes, as many lines as it reads. */
+ * `ahead`: the next page's. */
 PW_INLINE void score_tile(const pw_tile *t, int64_t row, const char *keys, int64_t at,
                           const char *ahead, const int rows, const int groups)
 {
@@ -51,13 +61,10 @@ PW_INLINE void score_tile(const pw_tile *t, int64_t row, const char *keys, int64
     for (int64_t i = 0; i < pairs; i++) {
         __m512bh key[GROUPS];
         PW_UNROLL
-        for (int g = 0; g < groups; g++)
-            key[g] = line((g < 2 ? keys : upper) + (2 * i + g % 2) * LINE);
-        if (ahead != NULL) {
-            const char *f = 2 * i + 64 < 2 * pairs ? keys + (2 * i + 64) * LINE
-                                                   : ahead + (2 * i + 64 - 2 * pairs) * LINE;
-            _mm_prefetch(f, _MM_HINT_T0);
-            _mm_prefetch(f + LINE, _MM_HINT_T0);
+        for (int g = 0; g < groups; g++) {
+            const char *from = (g < 2 ? keys : upper) + (2 * i + g % 2) * LINE;
+            key[g] = line(from);
+            fetch(from, ahead != NULL ? ahead + (from - keys) : NULL);
         }
         PW_UNROLL
         for (int r = 0; r < rows; r++) {
@@ -94,8 +101,8 @@ static void score(const pw_tile *t, const char *keys, int64_t at, int64_t count,
         const char *fetch = row == 0 ? ahead : NULL;
         if (t->rows <= ROWS && count > PW_PAGE / 2) {
             const char *upper = keys + pw_kv_even(t->d) * LINE;
-            score_rows(t, row, keys, at, upper, 2);
-            score_rows(t, row, upper, at + 32, ahead, 2);
+            score_rows(t, row, keys, at, ahead, 2);
+            score_rows(t, row, upper, at + 32, ahead != NULL ? ahead + (upper - keys) : NULL, 2);
         } else if (count <= PW_PAGE / 2)
             score_rows(t, row, keys, at, fetch, GROUPS / 2);
         else
@@ -161,15 +168,10 @@ PW_INLINE void gather_tile(const pw_tile *t, int64_t row, const char *values, in
     for (int64_t i = 0; i < pairs; i++) {
         __m512bh value[GROUPS];
         PW_UNROLL
-        for (int g = 0; g < groups; g++) value[g] = line(from + i * step + g * LINE);
-        if (ahead != NULL) {
-            PW_UNROLL
-            for (int g = 0; g < groups; g++)
-                _mm_prefetch((i * step + 64 * LINE < 32 * step
-                                  ? values + (i * step + 64 * LINE)
-                                  : ahead + (i * step + 64 * LINE - 32 * step)) +
-                                 (first + g) * LINE,
-                             _MM_HINT_T0);
+        for (int g = 0; g < groups; g++) {
+            const char *at_line = from + i * step + g * LINE;
+            value[g] = line(at_line);
+            fetch(at_line, ahead != NULL ? ahead + (at_line - values) : NULL);
         }
         PW_UNROLL
         for (int r = 0; r < rows; r++) {

@@ -1,5 +1,5 @@
 /* Attention in f32 products over pages of any dtype, on sixteen lanes: the same bits in AVX2 and
- * AVX-512. For more rows than a register tile has, a page that is not f32 is decoded into the tile's
+ * AVX-512. For more than a few rows, a page that is not f32 is decoded into the tile's
  * `page` first, once for all of them. */
 #ifndef PW_KERNELS_CPU_X86_ATTENTION_F32_H
 #define PW_KERNELS_CPU_X86_ATTENTION_F32_H
@@ -139,7 +139,7 @@ static inline void pw_f32_score(const pw_tile *t, const char *keys, int64_t at, 
 {
     const int64_t blocks = pw_ceil_div(pw_min(count, PW_PAGE), 2 * PW_F32_LANES) * 2;
     const bool plain = t->dtype == PW_F32;
-    if (t->rows <= PW_F32_ROWS) {
+    if (t->rows <= PW_STREAM_ROWS) {
         pw_stream_score(t, keys, at, count, ahead);
         return;
     }
@@ -224,7 +224,7 @@ static inline void pw_f32_gather(const pw_tile *t, const char *values, int64_t a
 {
     const int64_t padded = pw_kv_padded(t->d);
     const bool plain = t->dtype == PW_F32;
-    if (t->rows <= PW_F32_ROWS) {
+    if (t->rows <= PW_STREAM_ROWS) {
         pw_stream_gather(t, values, at, count, ahead);
         return;
     }

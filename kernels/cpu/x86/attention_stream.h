@@ -1,5 +1,5 @@
-/* Attention in f32 products for tiles of no more rows than a register tile has, as in decode: keys and
- * values are read once, so they become f32 in registers, to the same bits as in a decoded page. */
+/* Attention in f32 products for tiles of a few rows, as in decode: keys and values are read once or
+ * twice, so they become f32 in registers, to the same bits as in a decoded page. */
 #ifndef PW_KERNELS_CPU_X86_ATTENTION_STREAM_H
 #define PW_KERNELS_CPU_X86_ATTENTION_STREAM_H
 
@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/x86/attention_v16.h"
 #include "kernels/cpu/x86/cast.h"
+#include "kernels/cpu/x86/cut.h"
 #include "pw/num.h"
 
 /* A register tile has six rows by so many groups of sixteen lanes. */
@@ -15,7 +16,12 @@ enum { PW_F32_GROUPS = 4 };
 #else
 enum { PW_F32_GROUPS = 1 };
 #endif
-enum { PW_F32_ROWS = 6, PW_F32_LANES = 16, PW_F32_BLOCKS = PW_PAGE / PW_F32_LANES };
+enum {
+    PW_F32_ROWS = 6,
+    PW_F32_LANES = 16,
+    PW_STREAM_ROWS = 2 * PW_F32_ROWS,
+    PW_F32_BLOCKS = PW_PAGE / PW_F32_LANES
+};
 
 PW_INLINE pw_v16 pw_f32_of_bytes(const char *from)
 {
@@ -37,13 +43,16 @@ PW_INLINE int pw_f32_pair(pw_dtype dtype)
     return dtype == PW_BF16 ? 2 : 1;
 }
 
-/* Asks for bytes [at, at + bytes) of what is read next, lines that begin there; NULL is allowed. */
-PW_INLINE void pw_f32_ask(const char *ahead, int64_t at, int64_t bytes)
+/* Beside the reading of bytes [at, at + bytes) of a page: what lies a little ahead into the first cache,
+ * the same bytes of the page that is read next (NULL: none) into the second. */
+PW_INLINE void pw_f32_ask(const char *page, const char *next, int64_t at, int64_t bytes)
 {
-    enum { LINE = 64 };
-    if (ahead == NULL) return;
-    for (int64_t i = (int64_t)pw_align_up((size_t)at, LINE); i < at + bytes; i += LINE)
-        _mm_prefetch(ahead + i, _MM_HINT_T0);
+    enum { LINE = 64, NEAR = 512 };
+    if (next == NULL) return;
+    for (int64_t i = (int64_t)pw_align_up((size_t)at, LINE); i < at + bytes; i += LINE) {
+        _mm_prefetch(page + NEAR + i, _MM_HINT_T0);
+        _mm_prefetch(next + i, _MM_HINT_T1);
+    }
 }
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
@@ -66,7 +75,7 @@ PW_INLINE void pw_stream_key(pw_dtype dtype, const char *keys, int64_t block, in
 
 /* Scores of `rows` rows with groups x 16 keys from `block` on: one lane a key, one sum a lane, d in
  * order. */
-PW_INLINE void pw_stream_score_tile(pw_dtype dtype, const pw_tile *t, const char *keys,
+PW_INLINE void pw_stream_score_tile(pw_dtype dtype, const pw_tile *t, int64_t row, const char *keys,
                                     int64_t block, int64_t at, const char *ahead, const int rows,
                                     const int groups)
 {
@@ -76,7 +85,7 @@ PW_INLINE void pw_stream_score_tile(pw_dtype dtype, const pw_tile *t, const char
     const int64_t each = groups * PW_F32_LANES * pw_f32_size(dtype); /* bytes that one i reads */
     const int64_t asked = block * d * PW_F32_LANES * pw_f32_size(dtype);
     const char *scales = keys + PW_PAGE * d;
-    const float *q = t->q;
+    const float *q = (const float *)t->q + row * stride;
     pw_v16 sum[PW_F32_ROWS][PW_F32_GROUPS], scale[PW_F32_GROUPS];
     PW_UNROLL
     for (int g = 0; g < groups; g++) {
@@ -86,7 +95,7 @@ PW_INLINE void pw_stream_score_tile(pw_dtype dtype, const pw_tile *t, const char
     }
     for (int64_t i = 0; i < d; i += pair) {
         pw_v16 key[PW_F32_GROUPS][2];
-        pw_f32_ask(ahead, asked + i * each, pair * each);
+        pw_f32_ask(keys, ahead, asked + i * each, pair * each);
         PW_UNROLL
         for (int g = 0; g < groups; g++) {
             if (dtype == PW_Q8_0 && i % SCALED == 0)
@@ -102,7 +111,7 @@ PW_INLINE void pw_stream_score_tile(pw_dtype dtype, const pw_tile *t, const char
                 sum[r / pair][g] = pw_v_fma(key[g][r % pair], value, sum[r / pair][g]);
         }
     }
-    float *score = t->score + at;
+    float *score = t->score + row * PW_SCORES + at;
     PW_UNROLL
     for (int r = 0; r < rows; r++) {
         PW_UNROLL
@@ -111,16 +120,19 @@ PW_INLINE void pw_stream_score_tile(pw_dtype dtype, const pw_tile *t, const char
     }
 }
 
-PW_INLINE void pw_stream_score_rows(pw_dtype dtype, const pw_tile *t, const char *keys,
-                                    int64_t block, int64_t at, const char *ahead, const int groups)
+PW_INLINE void pw_stream_score_rows(pw_dtype dtype, const pw_tile *t, int64_t row, const char *keys,
+                                    int64_t block, int64_t at, const char *ahead, int64_t rows,
+                                    const int groups)
 {
-    switch (t->rows) {
-    case 1: pw_stream_score_tile(dtype, t, keys, block, at, ahead, 1, groups); break;
-    case 2: pw_stream_score_tile(dtype, t, keys, block, at, ahead, 2, groups); break;
-    case 3: pw_stream_score_tile(dtype, t, keys, block, at, ahead, 3, groups); break;
-    case 4: pw_stream_score_tile(dtype, t, keys, block, at, ahead, 4, groups); break;
-    case 5: pw_stream_score_tile(dtype, t, keys, block, at, ahead, 5, groups); break;
-    default: pw_stream_score_tile(dtype, t, keys, block, at, ahead, PW_F32_ROWS, groups); break;
+    switch (rows) {
+    case 1: pw_stream_score_tile(dtype, t, row, keys, block, at, ahead, 1, groups); break;
+    case 2: pw_stream_score_tile(dtype, t, row, keys, block, at, ahead, 2, groups); break;
+    case 3: pw_stream_score_tile(dtype, t, row, keys, block, at, ahead, 3, groups); break;
+    case 4: pw_stream_score_tile(dtype, t, row, keys, block, at, ahead, 4, groups); break;
+    case 5: pw_stream_score_tile(dtype, t, row, keys, block, at, ahead, 5, groups); break;
+    default:
+        pw_stream_score_tile(dtype, t, row, keys, block, at, ahead, PW_F32_ROWS, groups);
+        break;
     }
 }
 
@@ -129,12 +141,18 @@ PW_INLINE void pw_stream_score_of(pw_dtype dtype, const pw_tile *t, const char *
 {
     const int64_t blocks = pw_ceil_div(pw_min(count, PW_PAGE), 2 * PW_F32_LANES) * 2;
     const int64_t plain = PW_PAGE * t->d * pw_f32_size(dtype);
-    pw_f32_ask(ahead, plain, (int64_t)pw_kv_lanes_keys(dtype, t->d) - plain); /* the scales */
-    int64_t b = 0;
-    for (; b + PW_F32_GROUPS <= blocks; b += PW_F32_GROUPS)
-        pw_stream_score_rows(dtype, t, keys, b, at + b * PW_F32_LANES, ahead, PW_F32_GROUPS);
-    for (; b < blocks; b++)
-        pw_stream_score_rows(dtype, t, keys, b, at + b * PW_F32_LANES, ahead, 1);
+    pw_f32_ask(keys, ahead, plain, (int64_t)pw_kv_lanes_keys(dtype, t->d) - plain); /* scales */
+    const pw_cut cut = pw_cut_of(t->rows, PW_F32_ROWS);
+    for (int64_t c = 0; c < cut.tiles; c++) {
+        const int64_t row = pw_cut_at(&cut, c), rows = pw_cut_at(&cut, c + 1) - row;
+        const char *next = c == 0 ? ahead : NULL;
+        int64_t b = 0;
+        for (; b + PW_F32_GROUPS <= blocks; b += PW_F32_GROUPS)
+            pw_stream_score_rows(dtype, t, row, keys, b, at + b * PW_F32_LANES, next, rows,
+                                 PW_F32_GROUPS);
+        for (; b < blocks; b++)
+            pw_stream_score_rows(dtype, t, row, keys, b, at + b * PW_F32_LANES, next, rows, 1);
+    }
 }
 
 static inline void pw_stream_score(const pw_tile *t, const char *keys, int64_t at, int64_t count,
@@ -172,15 +190,16 @@ PW_INLINE void pw_stream_value(pw_dtype dtype, const char *values, int64_t j, in
 }
 
 /* Adds `count` weighed values to groups x 16 of d, from `first` on, for `rows` rows. */
-PW_INLINE void pw_stream_gather_tile(pw_dtype dtype, const pw_tile *t, const char *values,
-                                     int64_t at, int64_t count, const char *ahead, int64_t first,
-                                     const int rows, const int groups)
+PW_INLINE void pw_stream_gather_tile(pw_dtype dtype, const pw_tile *t, int64_t row,
+                                     const char *values, int64_t at, int64_t count,
+                                     const char *ahead, int64_t first, const int rows,
+                                     const int groups)
 {
     const int64_t padded = pw_kv_padded(t->d), record = pw_record_floats(t->d);
     const int pair = pw_f32_pair(dtype);
     const int64_t line = padded * pw_f32_size(dtype), share = groups * 16 * pw_f32_size(dtype);
-    const float *weight = t->score + at;
-    float *part = t->part + PW_RECORD + first;
+    const float *weight = t->score + row * PW_SCORES + at;
+    float *part = t->part + row * record + PW_RECORD + first;
     pw_v16 sum[PW_F32_ROWS][PW_F32_GROUPS];
     PW_UNROLL
     for (int r = 0; r < rows; r++) {
@@ -189,7 +208,7 @@ PW_INLINE void pw_stream_gather_tile(pw_dtype dtype, const pw_tile *t, const cha
     }
     for (int64_t j = 0; j < count; j += pair) {
         pw_v16 value[PW_F32_GROUPS][2];
-        pw_f32_ask(ahead, j * line + first * pair * pw_f32_size(dtype), pair * share);
+        pw_f32_ask(values, ahead, j * line + first * pair * pw_f32_size(dtype), pair * share);
         PW_UNROLL
         for (int g = 0; g < groups; g++)
             pw_stream_value(dtype, values, j, first + 16 * g, t->d, value[g]);
@@ -209,18 +228,19 @@ PW_INLINE void pw_stream_gather_tile(pw_dtype dtype, const pw_tile *t, const cha
     }
 }
 
-PW_INLINE void pw_stream_gather_rows(pw_dtype dtype, const pw_tile *t, const char *values,
-                                     int64_t at, int64_t count, const char *ahead, int64_t first,
+PW_INLINE void pw_stream_gather_rows(pw_dtype dtype, const pw_tile *t, int64_t row,
+                                     const char *values, int64_t at, int64_t count,
+                                     const char *ahead, int64_t first, int64_t rows,
                                      const int groups)
 {
-    switch (t->rows) {
-    case 1: pw_stream_gather_tile(dtype, t, values, at, count, ahead, first, 1, groups); break;
-    case 2: pw_stream_gather_tile(dtype, t, values, at, count, ahead, first, 2, groups); break;
-    case 3: pw_stream_gather_tile(dtype, t, values, at, count, ahead, first, 3, groups); break;
-    case 4: pw_stream_gather_tile(dtype, t, values, at, count, ahead, first, 4, groups); break;
-    case 5: pw_stream_gather_tile(dtype, t, values, at, count, ahead, first, 5, groups); break;
+    switch (rows) {
+    case 1: pw_stream_gather_tile(dtype, t, row, values, at, count, ahead, first, 1, groups); break;
+    case 2: pw_stream_gather_tile(dtype, t, row, values, at, count, ahead, first, 2, groups); break;
+    case 3: pw_stream_gather_tile(dtype, t, row, values, at, count, ahead, first, 3, groups); break;
+    case 4: pw_stream_gather_tile(dtype, t, row, values, at, count, ahead, first, 4, groups); break;
+    case 5: pw_stream_gather_tile(dtype, t, row, values, at, count, ahead, first, 5, groups); break;
     default:
-        pw_stream_gather_tile(dtype, t, values, at, count, ahead, first, PW_F32_ROWS, groups);
+        pw_stream_gather_tile(dtype, t, row, values, at, count, ahead, first, PW_F32_ROWS, groups);
         break;
     }
 }
@@ -229,12 +249,18 @@ PW_INLINE void pw_stream_gather_of(pw_dtype dtype, const pw_tile *t, const char 
                                    int64_t count, const char *ahead)
 {
     const int64_t padded = pw_kv_padded(t->d), plain = PW_PAGE * padded * pw_f32_size(dtype);
-    pw_f32_ask(ahead, plain, (int64_t)pw_kv_lanes_keys(dtype, t->d) - plain); /* the scales */
-    int64_t first = 0;
-    for (; first + 16 * PW_F32_GROUPS <= padded; first += 16 * PW_F32_GROUPS)
-        pw_stream_gather_rows(dtype, t, values, at, count, ahead, first, PW_F32_GROUPS);
-    for (; first < padded; first += 16)
-        pw_stream_gather_rows(dtype, t, values, at, count, ahead, first, 1);
+    pw_f32_ask(values, ahead, plain, (int64_t)pw_kv_lanes_keys(dtype, t->d) - plain); /* scales */
+    const pw_cut cut = pw_cut_of(t->rows, PW_F32_ROWS);
+    for (int64_t c = 0; c < cut.tiles; c++) {
+        const int64_t row = pw_cut_at(&cut, c), rows = pw_cut_at(&cut, c + 1) - row;
+        const char *next = c == 0 ? ahead : NULL;
+        int64_t first = 0;
+        for (; first + 16 * PW_F32_GROUPS <= padded; first += 16 * PW_F32_GROUPS)
+            pw_stream_gather_rows(dtype, t, row, values, at, count, next, first, rows,
+                                  PW_F32_GROUPS);
+        for (; first < padded; first += 16)
+            pw_stream_gather_rows(dtype, t, row, values, at, count, next, first, rows, 1);
+    }
 }
 
 static inline void pw_stream_gather(const pw_tile *t, const char *values, int64_t at, int64_t count,
