@@ -258,7 +258,7 @@ check-arm:
 	@tests/arm.sh
 
 # The bench: minutes. What it wants beside the build is installed first.
-.PHONY: bench bench-check bench-full bench-run rivals
+.PHONY: bench bench-check bench-full bench-loops bench-run rivals
 bench:
 	@tools/setup.sh bench
 	$(again) bench-run
@@ -276,6 +276,11 @@ bench-full:
 	@tools/setup.sh bench
 	$(again) $B/pewter $B/pewter-bench
 	@B=$B bench/full.sh $(BENCH)
+
+# What the kernels' inner loops issue, by the objects of this build.
+bench-loops:
+	$(again) $B/libpewter-all.a
+	@B=$B bench/loops.sh $(BENCH)
 
 rivals:
 	@tools/rivals.sh
@@ -369,6 +374,7 @@ help:
 	@echo 'make rivals     installs and compiles the programs that the bench compares with'
 	@echo 'make bench-check BASE=revision   fails where this tree is slower or wrong'
 	@echo 'make bench-full kernels and models beside every rival, as build/bench-full.md'
+	@echo 'make bench-loops what the inner loops issue, beside a model of a CPU (BENCH="--help")'
 	@echo 'make lint       format, warnings of gcc and clang, analyser, floors, headers, symbols'
 	@echo 'make asan tsan fuzz cover     tests under sanitizers; fuzz targets (FUZZ_SECONDS=20); coverage'
 	@echo 'make fmt        formats the sources'
