@@ -5,6 +5,7 @@
 #   bench/full.sh --publish [FILE]   also puts them into docs/BENCHMARKS.md, in place of those before
 # Environment: B (build folder), PEWTER_RIVALS, RUNS (interleaved runs of a model, 7),
 # MODELS ("SHAPE:FORMAT:RIVALS ..." made by pewter synth), ONLY (a filter of the kernels).
+# ik_llama.cpp is there where IK_LLAMA named a checkout to make rivals.
 # shellcheck disable=SC2016 # the backquotes are Markdown's
 set -eu
 say() { printf 'bench-full: %s\n' "$*" >&2; }
@@ -14,7 +15,7 @@ publish=
 [ "${1:-}" != --publish ] || { publish=1 && shift; }
 case ${1:-} in
 -h | --help)
-    sed -n '2,/^# MODELS/s/^# \?//p' bench/full.sh
+    sed -n '2,/^# ik_llama/s/^# \?//p' bench/full.sh
     exit 0
     ;;
 -*) set -- "$1" '' ;;
@@ -28,11 +29,13 @@ out=${1:-$PWD/build/bench-full.md}
 b=${B:-build/release}
 rivals=${PEWTER_RIVALS:-build/rivals}
 runs=${RUNS:-7}
-both=llama.cpp,openvino
-models=${MODELS:-llama-1b-32k:Q4_0:$both llama-1b-32k:Q8_0:$both llama-1b-32k:Q4_K:llama.cpp}
+llama=llama.cpp
+[ ! -x "$rivals/bin/ik_llama.cpp-peer" ] || llama=llama.cpp,ik_llama.cpp
+one=llama-1b-32k
+models=${MODELS:-$one:Q4_0:$llama,openvino $one:Q8_0:$llama,openvino $one:Q4_1:$llama $one:Q5_0:$llama $one:Q5_1:$llama $one:Q4_K:$llama $one:Q5_K:$llama $one:Q6_K:$llama $one:BF16:$llama $one:F16:$llama $one:F32:$llama}
 
 missing=
-for peer in llama.cpp openvino; do
+for peer in llama.cpp llama.cpp-avx2 openvino; do
     [ -x "$rivals/bin/$peer-peer" ] || missing="$missing $peer"
 done
 if ! "$b/pewter-bench" --rivals "$rivals" --all-rivals --card >/dev/null || [ -n "$missing" ]; then
@@ -87,7 +90,8 @@ whole() { # whole NAME RIVALS FILE OPTION...
     printf '```\n\n### Whole models\n'
     if demo=$(tools/fetch_model.sh --have); then
         say "${demo##*/}"
-        whole "${demo##*/}" llama.cpp "$demo" -p 512 -n 64 -d 0,1024
+        whole "${demo##*/}" "$llama" "$demo" -p 512,32 -n 64 -d 0,1024
+        whole "${demo##*/}" llama.cpp-avx2 "$demo" -p 512 -n 64 --cpu-features avx2
     else
         printf '\nThe demo model was not measured: it was not fetched.\n'
     fi
@@ -95,7 +99,12 @@ whole() { # whole NAME RIVALS FILE OPTION...
         IFS=: read -r shape format with <<<"$model"
         say "$shape $format"
         "$b/pewter" synth "$tmp/m.gguf" --force --shape "$shape" --type "$format" --seed 1 >/dev/null
-        whole "$shape-$format.gguf" "$with" "$tmp/m.gguf" -p 512 -n 64
+        whole "$shape-$format.gguf" "$with" "$tmp/m.gguf" -p 512,128,32 -n 32
+        # Batches, depth and AVX2 alone: of the format with the fewest bytes and of one of 8 bits.
+        case $format in Q4_0 | Q8_0) ;; *) continue ;; esac
+        whole "$shape-$format.gguf" "$llama" "$tmp/m.gguf" -p 0 -n 32 -np 2-32*2
+        whole "$shape-$format.gguf" "$llama" "$tmp/m.gguf" -p 512 -n 32 -d 2048
+        whole "$shape-$format.gguf" llama.cpp-avx2 "$tmp/m.gguf" -p 512 -n 32 --cpu-features avx2
     done
     rm -f "$tmp/m.gguf"
     printf '\n### Kernels\n'

@@ -100,9 +100,17 @@ static llama_token best(const float *logits, int vocab)
     return at;
 }
 
+/* The depth that every sequence has computed; NULL: none. */
+static struct {
+    llama_token *ids;
+    int count, sequences;
+} held;
+
 static void forget(void)
 {
     batch.n_tokens = 0;
+    free(held.ids);
+    held.ids = NULL;
 #ifdef RIVAL_IK
     llama_kv_cache_clear(context);
 #else
@@ -150,6 +158,38 @@ static json_t *failed(const char *why)
     return json_pack("{s:s}", "error", why);
 }
 
+/* Cuts every sequence back to its depth; false where it is another one. */
+static bool rewind_to(const llama_token *depth, int count, int sequences)
+{
+    if (held.ids == NULL || held.count != count || held.sequences != sequences ||
+        memcmp(held.ids, depth, (size_t)count * sizeof *depth) != 0)
+        return false;
+    bool cut = true;
+    batch.n_tokens = 0;
+    for (int s = 0; s < sequences && cut; s++)
+#ifdef RIVAL_IK
+        cut = llama_kv_cache_seq_rm(context, s, count, -1);
+#else
+        cut = llama_memory_seq_rm(llama_get_memory(context), s, count, -1);
+#endif
+    return cut;
+}
+
+/* Every sequence holds the depth and nothing else. Takes the list. */
+static int go_to(llama_token *depth, int count, int sequences)
+{
+    if (count > 0 && rewind_to(depth, count, sequences)) {
+        free(depth);
+        return 0;
+    }
+    forget();
+    const int bad = prompt_all(depth, count, 0, sequences);
+    held.ids = depth;
+    held.count = count;
+    held.sequences = sequences;
+    return bad;
+}
+
 static json_t *run(const json_t *question)
 {
     const int gen = (int)json_integer_value(json_object_get(question, "gen"));
@@ -159,9 +199,8 @@ static json_t *run(const json_t *question)
     llama_token *depth = tokens_of(json_object_get(question, "depth"), &n_depth);
     llama_token *prompt = tokens_of(json_object_get(question, "prompt"), &n_prompt);
     json_t *gaps = json_array();
-    forget();
+    int bad = go_to(depth, n_depth, sequences);
     for (int s = 0; s < sequences; s++) next[s] = 1;
-    int bad = prompt_all(depth, n_depth, 0, sequences);
     const int64_t begin = now_ns();
     bad = bad || prompt_all(prompt, n_prompt, n_depth, sequences);
     const int64_t prompted = now_ns();
@@ -174,9 +213,9 @@ static json_t *run(const json_t *question)
         json_array_append_new(gaps, json_integer(now - last));
         last = now;
     }
-    free(depth);
     free(prompt);
     if (bad) {
+        forget();
         json_decref(gaps);
         return failed("llama_decode failed: is the context large enough?");
     }
@@ -246,6 +285,7 @@ int main(int argc, char **argv)
     char *line = malloc(MOST_LINE);
     while (line != NULL && fgets(line, MOST_LINE, stdin) != NULL) answer(respond(line));
     free(line);
+    forget();
     llama_batch_free(batch);
     llama_free(context);
 #ifdef RIVAL_IK
