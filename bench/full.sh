@@ -31,7 +31,7 @@ rivals=${PEWTER_RIVALS:-build/rivals}
 runs=${RUNS:-7}
 llama=llama.cpp
 [ ! -x "$rivals/bin/ik_llama.cpp-peer" ] || llama=llama.cpp,ik_llama.cpp
-one=llama-1b-32k
+one='llama-1b-32k'
 models=${MODELS:-$one:Q4_0:$llama,openvino $one:Q8_0:$llama,openvino $one:Q4_1:$llama $one:Q5_0:$llama $one:Q5_1:$llama $one:Q4_K:$llama $one:Q5_K:$llama $one:Q6_K:$llama $one:BF16:$llama $one:F16:$llama $one:F32:$llama}
 
 missing=

@@ -83,7 +83,7 @@ run --all-rivals --rivals "$room/none"
 [ "$status" -eq 1 ] && grep -qE 'pewter-bench: (a rival is missing: ggml|no rival is set up: make rivals)' err
 says $? "a rival that is missing is named"
 PEWTER_RIVALS=$room/none B=$(dirname "$bench") "$tree/bench/full.sh" "$room/full.md" >out 2>err
-[ $? -eq 1 ] && [ ! -e full.md ] && grep -q 'not every rival is set up, missing: llama.cpp openvino' err
+[ $? -eq 1 ] && [ ! -e full.md ] && grep -q 'not every rival is set up, missing: llama.cpp llama.cpp-avx2 openvino' err
 says $? "results are published beside every rival, or not at all"
 "$tree/bench/full.sh" --publsh >out 2>err
 [ $? -eq 2 ] && grep -q "wanted, found '--publsh" err && [ ! -e "$tree/--publsh" ]
