@@ -123,7 +123,7 @@ static pewter_status same_outputs(const runner *r, const output *outputs, pewter
 static pewter_status repeat(runner *r, timing *t, pewter_error *err)
 {
     const test_what *w = r->what;
-    output outputs[TEST_MOST_SEQUENCES];
+    output outputs[TEST_MOST_SEQUENCES] = {{0}};
     PW_TRY(rewind_all(r, err));
     /* A generation alone begins with one token: as many steps as tokens are generated. */
     const int64_t given = w->prompt > 0 ? w->prompt : 1;
@@ -249,7 +249,7 @@ static void gaps_of(runner *r, test_result *out)
 static pewter_status measure(runner *r, test_result *out, pewter_error *err)
 {
     const test_what *w = r->what;
-    output outputs[TEST_MOST_SEQUENCES];
+    output outputs[TEST_MOST_SEQUENCES] = {{0}};
     timing t;
     if (w->depth > 0) PW_TRY(compute(r, r->tokens, w->depth, outputs, err));
     if (w->warm_up) PW_TRY(repeat(r, &t, err));

@@ -101,15 +101,14 @@ PW_INLINE void pw_f32_few_sized(pw_dtype dtype, const pw_call *call, int64_t beg
     switch (pw_rows(&call->src[1])) {
     case 1: pw_f32_few(dtype, call, begin, end, 1); break;
     case 2: pw_f32_few(dtype, call, begin, end, 2); break;
-    case 3: pw_f32_few(dtype, call, begin, end, 3); break;
 #if defined(__AVX512F__)
+    case 3: pw_f32_few(dtype, call, begin, end, 3); break;
     case 4: pw_f32_few(dtype, call, begin, end, 4); break;
     case 5: pw_f32_few(dtype, call, begin, end, 5); break;
     case 6: pw_f32_few(dtype, call, begin, end, 6); break;
     case 7: pw_f32_few(dtype, call, begin, end, 7); break;
-    case 8: pw_f32_few(dtype, call, begin, end, 8); break;
 #endif
-    default: assert(!"no more are few");
+    default: pw_f32_few(dtype, call, begin, end, PW_F32_FEW); break;
     }
 }
 
