@@ -86,73 +86,19 @@ static inline void pw_f32_query(const pw_tile *t, int64_t row, const float *q, f
         pw_v_store(to + i, pw_v_mul(pw_v_load_some(q + i, pw_min(t->d - i, 16)), pw_v_set(scale)));
 }
 
-/* Scores of `rows` rows with groups x 16 keys, whose f32 [d][16] are `step` floats apart: one lane a
- * key, one sum a lane, d in order. */
-PW_INLINE void pw_f32_score_tile(const pw_tile *t, int64_t row, const float *keys, int64_t step,
-                                 int64_t at, const int rows, const int groups)
-{
-    const int64_t stride = pw_kv_padded(t->d);
-    const float *q = (const float *)t->q + row * stride;
-    pw_v16 sum[PW_F32_ROWS][PW_F32_GROUPS];
-    PW_UNROLL
-    for (int r = 0; r < rows; r++) {
-        PW_UNROLL
-        for (int g = 0; g < groups; g++) sum[r][g] = pw_v_set(0.0f);
-    }
-    for (int64_t i = 0; i < t->d; i++) {
-        pw_v16 key[PW_F32_GROUPS];
-        PW_UNROLL
-        for (int g = 0; g < groups; g++) key[g] = pw_v_load(keys + g * step + i * PW_F32_LANES);
-        PW_UNROLL
-        for (int r = 0; r < rows; r++) {
-            const pw_v16 value = pw_v_set(q[r * stride + i]);
-            PW_UNROLL
-            for (int g = 0; g < groups; g++) sum[r][g] = pw_v_fma(key[g], value, sum[r][g]);
-        }
-    }
-    float *score = t->score + row * PW_SCORES + at;
-    PW_UNROLL
-    for (int r = 0; r < rows; r++) {
-        PW_UNROLL
-        for (int g = 0; g < groups; g++)
-            pw_v_store(score + r * PW_SCORES + g * PW_F32_LANES, sum[r][g]);
-    }
-}
-
-PW_INLINE void pw_f32_score_rows(const pw_tile *t, const float *keys, int64_t step, int64_t at,
-                                 const int groups)
-{
-    for (int64_t row = 0; row < t->rows; row += PW_F32_ROWS) {
-        switch (pw_min(t->rows - row, PW_F32_ROWS)) {
-        case 1: pw_f32_score_tile(t, row, keys, step, at, 1, groups); break;
-        case 2: pw_f32_score_tile(t, row, keys, step, at, 2, groups); break;
-        case 3: pw_f32_score_tile(t, row, keys, step, at, 3, groups); break;
-        case 4: pw_f32_score_tile(t, row, keys, step, at, 4, groups); break;
-        case 5: pw_f32_score_tile(t, row, keys, step, at, 5, groups); break;
-        default: pw_f32_score_tile(t, row, keys, step, at, PW_F32_ROWS, groups); break;
-        }
-    }
-}
-
 static inline void pw_f32_score(const pw_tile *t, const char *keys, int64_t at, int64_t count,
                                 const char *ahead)
 {
-    const int64_t blocks = pw_ceil_div(pw_min(count, PW_PAGE), 2 * PW_F32_LANES) * 2;
-    const bool plain = t->dtype == PW_F32;
-    if (t->rows <= PW_STREAM_ROWS) {
+    if (t->dtype == PW_F32 || t->rows <= PW_STREAM_ROWS) {
         pw_stream_score(t, keys, at, count, ahead);
         return;
     }
-    const int64_t step = (plain ? t->d : pw_kv_even(t->d)) * PW_F32_LANES;
-    const float *from = plain ? (const float *)(const void *)keys : t->page;
-    for (int64_t b = 0; b < blocks; b++) {
+    /* The odd last value of bf16 is written over by the next block. */
+    for (int64_t b = 0; b < pw_stream_blocks(count); b++) {
         pw_f32_fetch(ahead, pw_kv_lanes_keys(t->dtype, t->d), b);
-        if (!plain) pw_f32_keys(t->dtype, keys, b, t->d, t->page + b * step);
+        pw_f32_keys(t->dtype, keys, b, t->d, t->page + b * t->d * PW_F32_LANES);
     }
-    int64_t b = 0;
-    for (; b + PW_F32_GROUPS <= blocks; b += PW_F32_GROUPS)
-        pw_f32_score_rows(t, from + b * step, step, at + b * PW_F32_LANES, PW_F32_GROUPS);
-    for (; b < blocks; b++) pw_f32_score_rows(t, from + b * step, step, at + b * PW_F32_LANES, 1);
+    pw_stream_score_of(PW_F32, t, (const char *)t->page, at, count, NULL);
 }
 
 static inline void pw_f32_weigh(const pw_tile *t, int64_t from, int64_t to)
@@ -173,71 +119,19 @@ static inline void pw_f32_weigh(const pw_tile *t, int64_t from, int64_t to)
     }
 }
 
-/* Adds `count` weighed values to groups x 16 of d, from `first` on, for `rows` rows. */
-PW_INLINE void pw_f32_gather_tile(const pw_tile *t, int64_t row, const float *values, int64_t at,
-                                  int64_t count, int64_t first, const int rows, const int groups)
-{
-    const int64_t padded = pw_kv_padded(t->d), record = pw_record_floats(t->d);
-    const float *weight = t->score + row * PW_SCORES + at;
-    float *part = t->part + row * record + PW_RECORD + first;
-    pw_v16 sum[PW_F32_ROWS][PW_F32_GROUPS];
-    PW_UNROLL
-    for (int r = 0; r < rows; r++) {
-        PW_UNROLL
-        for (int g = 0; g < groups; g++) sum[r][g] = pw_v_load(part + r * record + 16 * g);
-    }
-    for (int64_t i = 0; i < count; i++) {
-        pw_v16 value[PW_F32_GROUPS];
-        PW_UNROLL
-        for (int g = 0; g < groups; g++) value[g] = pw_v_load(values + i * padded + first + 16 * g);
-        PW_UNROLL
-        for (int r = 0; r < rows; r++) {
-            const pw_v16 p = pw_v_set(weight[r * PW_SCORES + i]);
-            PW_UNROLL
-            for (int g = 0; g < groups; g++) sum[r][g] = pw_v_fma(value[g], p, sum[r][g]);
-        }
-    }
-    PW_UNROLL
-    for (int r = 0; r < rows; r++) {
-        PW_UNROLL
-        for (int g = 0; g < groups; g++) pw_v_store(part + r * record + 16 * g, sum[r][g]);
-    }
-}
-
-PW_INLINE void pw_f32_gather_rows(const pw_tile *t, const float *values, int64_t at, int64_t count,
-                                  int64_t first, const int groups)
-{
-    for (int64_t row = 0; row < t->rows; row += PW_F32_ROWS) {
-        switch (pw_min(t->rows - row, PW_F32_ROWS)) {
-        case 1: pw_f32_gather_tile(t, row, values, at, count, first, 1, groups); break;
-        case 2: pw_f32_gather_tile(t, row, values, at, count, first, 2, groups); break;
-        case 3: pw_f32_gather_tile(t, row, values, at, count, first, 3, groups); break;
-        case 4: pw_f32_gather_tile(t, row, values, at, count, first, 4, groups); break;
-        case 5: pw_f32_gather_tile(t, row, values, at, count, first, 5, groups); break;
-        default: pw_f32_gather_tile(t, row, values, at, count, first, PW_F32_ROWS, groups); break;
-        }
-    }
-}
-
 static inline void pw_f32_gather(const pw_tile *t, const char *values, int64_t at, int64_t count,
                                  const char *ahead)
 {
-    const int64_t padded = pw_kv_padded(t->d);
-    const bool plain = t->dtype == PW_F32;
-    if (t->rows <= PW_STREAM_ROWS) {
+    if (t->dtype == PW_F32 || t->rows <= PW_STREAM_ROWS) {
         pw_stream_gather(t, values, at, count, ahead);
         return;
     }
     for (int64_t b = 0; b < pw_ceil_div(count, PW_F32_LANES); b++) {
         const int64_t begin = b * PW_F32_LANES;
         pw_f32_fetch(ahead, pw_kv_lanes_keys(t->dtype, t->d), b);
-        if (!plain) pw_f32_values(t->dtype, values, begin, begin + PW_F32_LANES, t->d, t->page);
+        pw_f32_values(t->dtype, values, begin, begin + PW_F32_LANES, t->d, t->page);
     }
-    const float *from = plain ? (const float *)(const void *)values : t->page;
-    int64_t first = 0;
-    for (; first + 16 * PW_F32_GROUPS <= padded; first += 16 * PW_F32_GROUPS)
-        pw_f32_gather_rows(t, from, at, count, first, PW_F32_GROUPS);
-    for (; first < padded; first += 16) pw_f32_gather_rows(t, from, at, count, first, 1);
+    pw_stream_gather_of(PW_F32, t, (const char *)t->page, at, count, NULL);
 }
 
 static const pw_attention_ops pw_f32_ops = {

@@ -1,5 +1,5 @@
-/* Attention in f32 products for tiles of a few rows, as in decode: keys and values are read once or
- * twice, so they become f32 in registers, to the same bits as in a decoded page. */
+/* Attention in f32 products over keys and values that become f32 in registers: for tiles of a few rows, as
+ * in decode, which read them once or twice, and for pages that are f32. */
 #ifndef PW_KERNELS_CPU_X86_ATTENTION_STREAM_H
 #define PW_KERNELS_CPU_X86_ATTENTION_STREAM_H
 
@@ -136,10 +136,16 @@ PW_INLINE void pw_stream_score_rows(pw_dtype dtype, const pw_tile *t, int64_t ro
     }
 }
 
+/* Blocks of sixteen keys, in pairs, that hold `count` of a page's. */
+static inline int64_t pw_stream_blocks(int64_t count)
+{
+    return pw_ceil_div(pw_min(count, PW_PAGE), 2 * PW_F32_LANES) * 2;
+}
+
 PW_INLINE void pw_stream_score_of(pw_dtype dtype, const pw_tile *t, const char *keys, int64_t at,
                                   int64_t count, const char *ahead)
 {
-    const int64_t blocks = pw_ceil_div(pw_min(count, PW_PAGE), 2 * PW_F32_LANES) * 2;
+    const int64_t blocks = pw_stream_blocks(count);
     const int64_t plain = PW_PAGE * t->d * pw_f32_size(dtype);
     pw_f32_ask(keys, ahead, plain, (int64_t)pw_kv_lanes_keys(dtype, t->d) - plain); /* scales */
     const pw_cut cut = pw_cut_of(t->rows, PW_F32_ROWS);
