@@ -118,6 +118,13 @@ static pewter_status same_outputs(const runner *r, const output *outputs, pewter
     return PEWTER_OK;
 }
 
+/* Tokens that each sequence draws: a generation alone begins with one token, so that there are as many
+ * steps as tokens are generated; behind a prompt the first is the prompt's. */
+static int64_t drawn(const test_what *w)
+{
+    return w->prompt > 0 || w->gen == 0 ? w->gen + 1 : w->gen;
+}
+
 /* Prompt and generation at the depth; the depth is there already. A prompt's sequences may begin to
  * generate one after the other; each ends at its limit of tokens. */
 static pewter_status repeat(runner *r, timing *t, pewter_error *err)
@@ -125,15 +132,13 @@ static pewter_status repeat(runner *r, timing *t, pewter_error *err)
     const test_what *w = r->what;
     output outputs[TEST_MOST_SEQUENCES] = {{0}};
     PW_TRY(rewind_all(r, err));
-    /* A generation alone begins with one token: as many steps as tokens are generated. */
     const int64_t given = w->prompt > 0 ? w->prompt : 1;
-    const int64_t wanted = w->gen + (w->prompt > 0 && w->gen > 0);
     const int64_t begin = pw_now_ns();
     PW_TRY(compute(r, r->tokens + w->depth, given, outputs, err));
     int64_t least = 1, last = pw_now_ns();
     t->prompt_ns = last - begin;
     if (w->prompt == 0) r->gaps[r->n_gaps++] = (double)t->prompt_ns;
-    while (least < wanted) {
+    while (least < drawn(w)) {
         const int64_t made = outputs[0].made;
         PW_TRY(step(r, outputs, &least, err));
         const int64_t now = pw_now_ns();
@@ -281,7 +286,7 @@ pewter_status test_run(const test_bed *bed, const test_what *what, test_result *
     options.temperature = 0.0f;
     options.ignore_eos = true;
     options.context = given + what->gen + 1;
-    options.max_tokens = what->gen + 1;
+    options.max_tokens = drawn(what); /* one that is ahead of the others waits for them */
     pewter_status status = PEWTER_OK;
     if (r.tokens == NULL || r.gaps == NULL)
         status =

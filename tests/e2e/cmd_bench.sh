@@ -44,6 +44,7 @@ fine "bench -np" '\| +tg4 \|' '\| +tg4 x3 \|' -- bench model.gguf -p 0 -n 4 -np 
 pw bench model.gguf -p 0 -n 4 -np 1,3 -r 1 -o jsonl --no-save
 [ "$(grep -o '"output_hash":"[^"]*"' out | sort -u | wc -l)" -eq 1 ] && grep -q '"n_sequences":3,' out
 says $? "bench -np: sequences together have the tokens of one alone"
+fine "bench -np above -b" '\| +tg4 x4 \|' -- bench model.gguf -p 0 -n 4 -np 4 -b 2 -r 1 --no-save
 fine "bench -pg -np" '\| +pp40\+tg3 @ d16 x4 \|' -- bench model.gguf -p 0 -n 0 -pg 40,3 -d 16 -np 4 -b 16 -r 2 --no-save
 fine "bench -o full" '\| t/s \|? *|% of limits \| +memory GB/s \| others' ' tg2 \| +[0-9.]+ \[[0-9.]+-[0-9.]+\] ' -- bench model.gguf -p 0 -n 2 -r 1 --kl 4 -o full --no-save
 [ "$(grep -c '^|' out)" -eq 3 ] && grep -q 'KL exact' out
