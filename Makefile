@@ -271,7 +271,7 @@ bench-check:
 	$(again) $B/pewter-bench
 	@bench/check.sh '$(BASE)' $(BENCH)
 
-# Results for docs/BENCHMARKS.md, beside every rival: an hour or two.
+# Results for docs/benchmarks, beside every rival: an hour or two.
 bench-full:
 	@tools/setup.sh bench
 	$(again) $B/pewter $B/pewter-bench

@@ -1,8 +1,8 @@
 #!/bin/bash
 # All kernels of the standard set and whole models beside the limits and every rival, as Markdown:
-# the results that docs/BENCHMARKS.md publishes. Fails where a rival is not set up.
+# the results that docs/benchmarks publishes. Fails where a rival is not set up.
 #   bench/full.sh [FILE]             default: build/bench-full.md
-#   bench/full.sh --publish [FILE]   also puts them into docs/BENCHMARKS.md, in place of those before
+#   bench/full.sh --publish [FILE]   also puts them into docs/benchmarks, for this class of machines
 # Environment: B (build folder), PEWTER_RIVALS, RUNS (interleaved runs of a model, 7),
 # MODELS ("SHAPE:FORMAT:RIVALS ..." made by pewter synth), ONLY (a filter of the kernels).
 # ik_llama.cpp is there where IK_LLAMA named a checkout to make rivals.
@@ -49,8 +49,10 @@ if ! mkdir -p "$(dirname "$out")" || [ -d "$out" ] || ! : >"$part"; then
     say "$out cannot be written"
     exit 1
 fi
-if [ -n "$publish" ] && [ ! -w docs/BENCHMARKS.md ]; then
-    say 'docs/BENCHMARKS.md cannot be written'
+class=$("$b/pewter-bench" --class)
+page=docs/benchmarks/$class.md
+if [ -n "$publish" ] && { ! mkdir -p docs/benchmarks || [ ! -w docs/benchmarks ] || [ -d "$page" ]; }; then
+    say "$page cannot be written"
     exit 1
 fi
 
@@ -82,16 +84,17 @@ whole() { # whole NAME RIVALS FILE OPTION...
 }
 
 {
-    printf '## Results\n\nPrinted by `make bench-full`: medians, and intervals that hold them with 95 %%.\n\n'
+    printf '# Results: %s\n\nPrinted by `make bench-full`: medians, and intervals that hold them with 95 %%.\n\n' "$class"
     "$b/pewter-bench" --rivals "$rivals" --all-rivals --card
     tools/rivals.sh --list | sed 's/^/- /'
-    printf '\n### Limits\n\n```\n'
+    printf '\n## Limits\n\n```\n'
     "$b/pewter-bench" --limits --again
-    printf '```\n\n### Whole models\n'
+    printf '```\n\n## Whole models\n'
     if demo=$(tools/fetch_model.sh --have); then
         say "${demo##*/}"
         whole "${demo##*/}" "$llama" "$demo" -p 512,32 -n 64 -d 0,1024
-        whole "${demo##*/}" llama.cpp-avx2 "$demo" -p 512 -n 64 --cpu-features avx2
+        [[ $class == *-avx2-* ]] ||
+            whole "${demo##*/}" llama.cpp-avx2 "$demo" -p 512 -n 64 --cpu-features avx2
     else
         printf '\nThe demo model was not measured: it was not fetched.\n'
     fi
@@ -101,18 +104,20 @@ whole() { # whole NAME RIVALS FILE OPTION...
         "$b/pewter" synth "$tmp/m.gguf" --force --shape "$shape" --type "$format" --seed 1 >/dev/null
         whole "$shape-$format.gguf" "$with" "$tmp/m.gguf" -p 512,128,32 -n 32
         # Batches, depth and AVX2 alone: of the format with the fewest bytes and of one of 8 bits.
+        # Where there is but AVX2, llama.cpp above is compiled for it.
         case $format in Q4_0 | Q8_0) ;; *) continue ;; esac
         whole "$shape-$format.gguf" "$llama" "$tmp/m.gguf" -p 0 -n 32 -np 2-32*2
         whole "$shape-$format.gguf" "$llama" "$tmp/m.gguf" -p 512 -n 32 -d 2048
-        whole "$shape-$format.gguf" llama.cpp-avx2 "$tmp/m.gguf" -p 512 -n 32 --cpu-features avx2
+        [[ $class == *-avx2-* ]] ||
+            whole "$shape-$format.gguf" llama.cpp-avx2 "$tmp/m.gguf" -p 512 -n 32 --cpu-features avx2
     done
     rm -f "$tmp/m.gguf"
-    printf '\n### Kernels\n'
+    printf '\n## Kernels\n'
     say 'kernels'
     kernels
 } >"$part"
 mv "$part" "$out"
 say "written to $out"
 [ -n "$publish" ] || exit 0
-sed '/^## Results$/,$d' docs/BENCHMARKS.md >"$tmp/doc"
-cat "$tmp/doc" "$out" >docs/BENCHMARKS.md
+cp "$out" "$page"
+say "published in $page"
