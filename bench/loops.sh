@@ -37,7 +37,7 @@ matmul_int8_few_avx512vnni few_q6_k vpdpbusd
 matmul_bf16_avx512bf16 pw_matmul_bf16_avx512bf16 vdpbf16ps
 matmul_f32_avx512 pw_f32_tile_sized vfmadd
 matmul_int8_avx2 tile_bits4 vpmaddubsw
-matmul_int8_avx2 tile_bits8 vpmaddwd
+matmul_int8_avx2 tile_words vpmaddwd
 matmul_f32_avx2 pw_f32_tile_sized vfmadd
 attention_avx512bf16 score vdpbf16ps
 attention_avx512bf16 gather vdpbf16ps

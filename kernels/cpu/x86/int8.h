@@ -35,7 +35,7 @@ enum { PW_TILE = 6 };
 
 /* Scratch of the tiled rows. Sums follow: f32 [32, tokens of a sweep]. */
 typedef struct pw_tiled_scratch {
-    uint8_t values[PW_LANES * PW_SLAB];
+    uint8_t values[2 * PW_LANES * PW_SLAB]; /* half of it where values are bytes */
     float scale[2 * PW_BRICK_BLOCKS * PW_LANES];
     float minimum[PW_BRICK_BLOCKS * PW_LANES];
     int32_t start[2 * PW_BRICK_BLOCKS * PW_LANES];

@@ -18,6 +18,7 @@ typedef enum pw_values {
     PW_BITS4, /* 0..15 */
     PW_BITS5, /* 0..31 */
     PW_BITS8, /* 0..255 */
+    PW_WORDS, /* 0..255 in 16 bits: of each k-step the even values, 32 lanes, then the odd ones */
     PW_HALVES /* -32..31, scales for 16 values; activations have 128 added */
 } pw_values;
 
@@ -47,7 +48,8 @@ typedef void pw_dots_fn(pw_values values, const pw_part_256 *part, int count,
 /* What differs between the ISAs. */
 typedef struct pw_isa_256 {
     pw_dots_fn *dots;
-    int tile; /* tokens */
+    int tile;   /* tokens */
+    bool words; /* bytes of 8 bits are unpacked to PW_WORDS */
 } pw_isa_256;
 
 /* ---- The microkernel ------------------------------------------------------------------------- */
@@ -81,6 +83,7 @@ PW_INLINE __m256i pw_start_256(pw_values values, const pw_part_256 *part, int t,
 PW_INLINE void pw_tile_dots_256(const pw_tile_256 *a, pw_values values, pw_isa_256 isa, int count)
 {
     const int halves = values == PW_HALVES ? 2 : 1, steps = 8 / halves;
+    const int line = values == PW_WORDS ? 256 : 128;
     int32_t *to = a->dots;
     pw_part_256 part = {.w = a->w.values,
                         .start = a->w.start,
@@ -100,7 +103,7 @@ PW_INLINE void pw_tile_dots_256(const pw_tile_256 *a, pw_values values, pw_isa_2
             part.q[t] += 4 * steps;
         }
         to += PW_TILE_256 * PW_LANES;
-        part.w += steps * 128;
+        part.w += steps * line;
         part.start += PW_LANES;
         if (values != PW_HALVES) part.sum++;
     }
@@ -291,19 +294,33 @@ PW_INLINE void pw_unpack_values_256(pw_dtype dtype, const uint8_t *block, int qu
                     _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(sum[h], 7)));
 }
 
-/* Fills `to` from a brick of nb blocks; values that are bytes already stay where they are. */
-PW_INLINE void pw_unpack_256(pw_dtype dtype, const uint8_t *brick, int64_t nb, pw_tiled_scratch *to,
-                             pw_bytes *w)
+/* The bytes of one quarter of a block's lanes as words. */
+PW_INLINE void pw_unpack_words_256(const uint8_t *block, int quarter, uint8_t *to)
+{
+    PW_UNROLL
+    for (int j = 0; j < 8; j++) {
+        const __m256i line = pw_load_256(block + j * 128 + quarter * 32);
+        pw_save_256(to + j * 256 + quarter * 32, _mm256_and_si256(line, _mm256_set1_epi16(0xff)));
+        pw_save_256(to + j * 256 + 128 + quarter * 32, _mm256_srli_epi16(line, 8));
+    }
+}
+
+/* Fills `to` from a brick of nb blocks; values that are bytes already stay where they are, or become
+ * words. */
+PW_INLINE void pw_unpack_256(pw_dtype dtype, const uint8_t *brick, int64_t nb, bool words,
+                             pw_tiled_scratch *to, pw_bytes *w)
 {
     const pw_brick *size = &pw_bricks[dtype];
     const uint8_t *scales = brick + nb * size->values;
     const int halves = size->halves ? 2 : 1;
-    const bool in_place = dtype == PW_Q8_0;
+    const bool are_bytes = dtype == PW_Q8_0, in_place = are_bytes && !words;
     *w = (pw_bytes){in_place ? brick : to->values, to->scale, to->minimum, to->start};
     for (int64_t b = 0; b < nb; b++) {
         for (int g = 0; g < PW_QUARTERS; g++) {
             const int64_t lane = g * PW_QUARTER;
-            if (!in_place)
+            if (are_bytes && words)
+                pw_unpack_words_256(brick + b * size->values, g, to->values + b * 2048);
+            if (!are_bytes)
                 pw_unpack_values_256(dtype, brick + b * size->values, g, to->values + b * 1024,
                                      to->start + 2 * b * PW_LANES);
             for (int64_t at = halves * b; at < halves * (b + 1); at++)
@@ -317,17 +334,17 @@ PW_INLINE void pw_unpack_256(pw_dtype dtype, const uint8_t *brick, int64_t nb, p
 }
 
 /* The same of any format. */
-static inline void pw_unpack_any_256(pw_dtype dtype, const uint8_t *brick, int64_t nb,
+static inline void pw_unpack_any_256(pw_dtype dtype, const uint8_t *brick, int64_t nb, bool words,
                                      pw_tiled_scratch *to, pw_bytes *w)
 {
-    if (dtype == PW_Q4_0) pw_unpack_256(PW_Q4_0, brick, nb, to, w);
-    if (dtype == PW_Q4_1) pw_unpack_256(PW_Q4_1, brick, nb, to, w);
-    if (dtype == PW_Q5_0) pw_unpack_256(PW_Q5_0, brick, nb, to, w);
-    if (dtype == PW_Q5_1) pw_unpack_256(PW_Q5_1, brick, nb, to, w);
-    if (dtype == PW_Q8_0) pw_unpack_256(PW_Q8_0, brick, nb, to, w);
-    if (dtype == PW_Q4_K) pw_unpack_256(PW_Q4_K, brick, nb, to, w);
-    if (dtype == PW_Q5_K) pw_unpack_256(PW_Q5_K, brick, nb, to, w);
-    if (dtype == PW_Q6_K) pw_unpack_256(PW_Q6_K, brick, nb, to, w);
+    if (dtype == PW_Q4_0) pw_unpack_256(PW_Q4_0, brick, nb, false, to, w);
+    if (dtype == PW_Q4_1) pw_unpack_256(PW_Q4_1, brick, nb, false, to, w);
+    if (dtype == PW_Q5_0) pw_unpack_256(PW_Q5_0, brick, nb, false, to, w);
+    if (dtype == PW_Q5_1) pw_unpack_256(PW_Q5_1, brick, nb, false, to, w);
+    if (dtype == PW_Q8_0) pw_unpack_256(PW_Q8_0, brick, nb, words, to, w);
+    if (dtype == PW_Q4_K) pw_unpack_256(PW_Q4_K, brick, nb, false, to, w);
+    if (dtype == PW_Q5_K) pw_unpack_256(PW_Q5_K, brick, nb, false, to, w);
+    if (dtype == PW_Q6_K) pw_unpack_256(PW_Q6_K, brick, nb, false, to, w);
 }
 
 /* ---- Sweeps ---------------------------------------------------------------------------------- */
@@ -359,7 +376,7 @@ static inline void pw_panel_256(const pw_sweep_256 *s, int64_t row, int64_t left
                          .dots = s->scratch->dots,
                          .start = slab == 0};
         const int64_t bytes = pw_brick_bytes(s->dtype, a.x.nb);
-        pw_unpack_any_256(s->dtype, brick, a.x.nb, s->scratch, &a.w);
+        pw_unpack_any_256(s->dtype, brick, a.x.nb, s->isa.words, s->scratch, &a.w);
         brick += bytes;
 
         const int64_t share = (bytes / PW_LINE + tiles - 1) / tiles * PW_LINE;

@@ -197,7 +197,7 @@ PW_INLINE void pw_f32_of_brick(pw_dtype dtype, const uint8_t *brick, int64_t ks,
     const pw_v16 offset = pw_v_set(
         size->offset_log2 < 0 || dtype == PW_Q6_K ? 0.0f : (float)(1 << size->offset_log2));
     pw_bytes b;
-    pw_unpack_256(dtype, brick, nb, scratch, &b);
+    pw_unpack_256(dtype, brick, nb, false, scratch, &b);
     for (int64_t i = 0; i < nb * 8 * 2; i++) { /* block, k-step, group */
         const int64_t lane = i % 2 * PW_GROUP, block = i / 16;
         const int64_t scale = size->halves ? 2 * block + i / 8 % 2 : block;

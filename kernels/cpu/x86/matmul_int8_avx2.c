@@ -1,10 +1,13 @@
 /* Integer matmul without VNNI. Weights of up to 6 bits: products of unsigned and signed bytes in pairs
  * (vpmaddubsw), summed in 16 bits as long as no sum can pass 32767, then in 32. Weights of 8 bits, which
- * would pass it at once: both widened to 16 bits (vpmaddwd). */
+ * would pass it at once: both widened to 16 bits (vpmaddwd), those of a brick once for all tokens. */
 #include "kernels/cpu/x86/int8_256.h"
 #include "kernels/cpu/x86/x86.h"
 
-enum { TILE = 2 };
+enum {
+    TILE = 2,
+    FEW = 16 /* tokens for which words are not written first */
+};
 
 /* K-steps until 16 bits could be too few: a k-step adds two products to a sum. */
 PW_INLINE int run_of(pw_values values)
@@ -13,7 +16,8 @@ PW_INLINE int run_of(pw_values values)
     case PW_BITS4: return 8;  /* 8 x 2 x 15 x 127 = 30480 */
     case PW_BITS5: return 4;  /* 4 x 2 x 31 x 127 = 31496 */
     case PW_HALVES: return 2; /* 2 x 2 x 32 x 255 = 32640 */
-    case PW_BITS8: break;
+    case PW_BITS8:
+    case PW_WORDS: break;
     }
     return 1;
 }
@@ -34,6 +38,13 @@ PW_INLINE __m256i add32(__m256i a, __m256i b)
     return sum;
 }
 
+/* A value that is loaded into a register, and not again for each of its uses. */
+PW_INLINE __m256i once(__m256i value)
+{
+    __asm__("" : "+x"(value));
+    return value;
+}
+
 /* ---- Up to 6 bits ---------------------------------------------------------------------------- */
 
 /* Sums in 16 bits over the k-steps [first, first + run). */
@@ -51,7 +62,7 @@ PW_INLINE void run_dots(pw_values values, const pw_part_256 *part, int count, in
         }
         PW_UNROLL
         for (int g = 0; g < PW_QUARTERS; g++) {
-            const __m256i w = pw_load_256(part->w + j * 128 + g * 32);
+            const __m256i w = once(pw_load_256(part->w + j * 128 + g * 32));
             PW_UNROLL
             for (int t = 0; t < count; t++) {
                 const __m256i two = values == PW_HALVES ? _mm256_maddubs_epi16(x[t], w)
@@ -89,17 +100,32 @@ PW_INLINE void widen(const int8_t *q, int16_t to[2][PW_BLOCK / 2])
     pw_save_256(to[1], _mm256_srai_epi16(x, 8));
 }
 
-PW_INLINE void word_dots(const pw_part_256 *part, int count, __m256i out[PW_TILE_256][PW_QUARTERS])
+/* The even and the odd values of a k-step and of quarter `g` of the lanes, in 16 bits. */
+PW_INLINE void words_of(pw_values values, const pw_part_256 *part, int j, int g, __m256i out[2])
+{
+    if (values == PW_WORDS) {
+        out[0] = once(pw_load_256(part->w + j * 256 + g * 32));
+        out[1] = once(pw_load_256(part->w + j * 256 + 128 + g * 32));
+    } else {
+        const __m256i w = pw_load_256(part->w + j * 128 + g * 32);
+        out[0] = _mm256_and_si256(w, _mm256_set1_epi16(0xff));
+        out[1] = _mm256_srli_epi16(w, 8);
+    }
+}
+
+PW_INLINE void word_dots(pw_values values, const pw_part_256 *part, int count,
+                         __m256i out[PW_TILE_256][PW_QUARTERS])
 {
     int16_t x[PW_TILE_256][2][PW_BLOCK / 2] PW_ALIGNED(32);
     PW_UNROLL
     for (int t = 0; t < count; t++) {
         widen(part->q[t], x[t]);
         PW_UNROLL
-        for (int g = 0; g < PW_QUARTERS; g++) out[t][g] = pw_start_256(PW_BITS8, part, t, g);
+        for (int g = 0; g < PW_QUARTERS; g++) out[t][g] = pw_start_256(values, part, t, g);
     }
     for (int j = 0; j < 8; j++) {
-        __m256i even[PW_TILE_256], odd[PW_TILE_256];
+        __m256i even[PW_TILE_256] = {_mm256_setzero_si256()};
+        __m256i odd[PW_TILE_256] = {_mm256_setzero_si256()};
         PW_UNROLL
         for (int t = 0; t < count; t++) {
             even[t] = pw_four_256((const int8_t *)&x[t][0][2 * j]);
@@ -107,13 +133,12 @@ PW_INLINE void word_dots(const pw_part_256 *part, int count, __m256i out[PW_TILE
         }
         PW_UNROLL
         for (int g = 0; g < PW_QUARTERS; g++) {
-            const __m256i w = pw_load_256(part->w + j * 128 + g * 32);
-            const __m256i w0 = _mm256_and_si256(w, _mm256_set1_epi16(0xff));
-            const __m256i w1 = _mm256_srli_epi16(w, 8);
+            __m256i w[2];
+            words_of(values, part, j, g, w);
             PW_UNROLL
             for (int t = 0; t < count; t++) {
-                out[t][g] = add32(out[t][g], _mm256_madd_epi16(w0, even[t]));
-                out[t][g] = add32(out[t][g], _mm256_madd_epi16(w1, odd[t]));
+                out[t][g] = add32(out[t][g], _mm256_madd_epi16(w[0], even[t]));
+                out[t][g] = add32(out[t][g], _mm256_madd_epi16(w[1], odd[t]));
             }
         }
     }
@@ -122,8 +147,8 @@ PW_INLINE void word_dots(const pw_part_256 *part, int count, __m256i out[PW_TILE
 PW_INLINE void dots(pw_values values, const pw_part_256 *part, int count,
                     __m256i out[PW_TILE_256][PW_QUARTERS])
 {
-    if (values == PW_BITS8)
-        word_dots(part, count, out);
+    if (values == PW_BITS8 || values == PW_WORDS)
+        word_dots(values, part, count, out);
     else
         byte_dots(values, part, count, out);
 }
@@ -155,6 +180,11 @@ static void tile_bits8(const pw_tile_256 *a, int64_t count)
     pw_tile_sized_256(a, PW_BITS8, false, isa, count);
 }
 
+static void tile_words(const pw_tile_256 *a, int64_t count)
+{
+    pw_tile_sized_256(a, PW_WORDS, false, isa, count);
+}
+
 static void tile_halves(const pw_tile_256 *a, int64_t count)
 {
     pw_tile_sized_256(a, PW_HALVES, false, isa, count);
@@ -169,5 +199,9 @@ static pw_tile_fn_256 *const tiles[PW_DTYPE_COUNT] = {
 void pw_matmul_int8_avx2(const pw_call *call, int64_t begin, int64_t end, void *scratch)
 {
     pw_sweep_256 s = {.isa = isa, .tile = tiles[call->src[0].dtype]};
+    if (call->src[0].dtype == PW_Q8_0 && pw_rows(&call->src[1]) > FEW) {
+        s.isa.words = true;
+        s.tile = tile_words;
+    }
     pw_matmul_256(&s, call, begin, end, scratch);
 }
