@@ -18,7 +18,7 @@ typedef enum pw_values {
     PW_BITS4, /* 0..15 */
     PW_BITS5, /* 0..31 */
     PW_BITS8, /* 0..255 */
-    PW_WORDS, /* 0..255 in 16 bits: of each k-step the even values, 32 lanes, then the odd ones */
+    PW_WORDS, /* -128..127 in 16 bits: of each k-step the even values, 32 lanes, then the odd ones */
     PW_HALVES /* -32..31, scales for 16 values; activations have 128 added */
 } pw_values;
 
@@ -76,6 +76,7 @@ PW_INLINE __m256i pw_four_256(const int8_t *q)
 PW_INLINE __m256i pw_start_256(pw_values values, const pw_part_256 *part, int t, int g)
 {
     if (values == PW_HALVES) return pw_load_256(part->start + g * PW_QUARTER);
+    if (values == PW_WORDS) return _mm256_setzero_si256();
     return _mm256_sllv_epi32(_mm256_set1_epi32(part->sum[t * PW_SLAB_BLOCKS]), part->shift);
 }
 
@@ -294,14 +295,16 @@ PW_INLINE void pw_unpack_values_256(pw_dtype dtype, const uint8_t *block, int qu
                     _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(sum[h], 7)));
 }
 
-/* The bytes of one quarter of a block's lanes as words. */
+/* The bytes of one quarter of a block's lanes as words, without their offset. */
 PW_INLINE void pw_unpack_words_256(const uint8_t *block, int quarter, uint8_t *to)
 {
     PW_UNROLL
     for (int j = 0; j < 8; j++) {
-        const __m256i line = pw_load_256(block + j * 128 + quarter * 32);
-        pw_save_256(to + j * 256 + quarter * 32, _mm256_and_si256(line, _mm256_set1_epi16(0xff)));
-        pw_save_256(to + j * 256 + 128 + quarter * 32, _mm256_srli_epi16(line, 8));
+        const __m256i line = _mm256_xor_si256(pw_load_256(block + j * 128 + quarter * 32),
+                                              _mm256_set1_epi8(INT8_MIN));
+        __m256i *at = (__m256i *)(void *)(to + j * 256 + quarter * 32);
+        _mm256_store_si256(at, _mm256_srai_epi16(_mm256_slli_epi16(line, 8), 8));
+        _mm256_store_si256(at + 4, _mm256_srai_epi16(line, 8));
     }
 }
 

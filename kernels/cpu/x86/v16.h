@@ -176,6 +176,10 @@ PW_INLINE void pw_v_store(float *y, pw_v16 v)
 
 PW_INLINE void pw_v_store_some(float *y, pw_v16 v, int64_t n)
 {
+    if (n >= 16) { /* a masked store takes tens of cycles on some CPUs */
+        pw_v_store(y, v);
+        return;
+    }
     _mm256_maskstore_ps(y, pw_v_some(n, 0), v.low);
     _mm256_maskstore_ps(y + 8, pw_v_some(n, 8), v.high);
 }
