@@ -27,9 +27,11 @@ typedef struct pw_tile_256 {
     pw_bytes w;
     int shift; /* log2 of the offset; 32: none */
     int64_t token;
-    int32_t *dots; /* [32, PW_TILE_256, 16]: room */
-    float *c;      /* [32, tokens], of the first token */
-    bool start;    /* c is not read: it begins at zero */
+    int32_t *dots;       /* [32, PW_TILE_256, 16]: room */
+    float *c;            /* [32, tokens], of the first token */
+    bool start;          /* c is not read: it begins at zero */
+    const uint8_t *next; /* `share` bytes to be asked for beside it */
+    int64_t share;
 } pw_tile_256;
 
 /* One block of a tile, or one of its halves where scales are for 16 values. */
@@ -153,13 +155,25 @@ PW_INLINE void pw_tile_sum_256(const pw_tile_256 *a, int halves, bool minima, in
     }
 }
 
+/* Part `i` of `parts` of what a tile asks for: a burst of it all would wait for the few misses that a core
+ * can have open. */
+PW_INLINE void pw_tile_fetch_256(const pw_tile_256 *a, int64_t i, int64_t parts)
+{
+    const int64_t each = pw_ceil_div(a->share, parts * PW_LINE) * PW_LINE;
+    pw_fetch_later(a->next + i * each, pw_min(each, a->share - i * each));
+}
+
 /* One tile over one brick. Integers first, floats after: together they would want more registers
  * than there are. */
 PW_INLINE void pw_tile_run_256(const pw_tile_256 *a, pw_values values, bool minima, pw_isa_256 isa,
                                int count)
 {
+    pw_tile_fetch_256(a, 0, count + 1);
     pw_tile_dots_256(a, values, isa, count);
-    for (int t = 0; t < count; t++) pw_tile_sum_256(a, values == PW_HALVES ? 2 : 1, minima, t);
+    for (int t = 0; t < count; t++) {
+        pw_tile_fetch_256(a, t + 1, count + 1);
+        pw_tile_sum_256(a, values == PW_HALVES ? 2 : 1, minima, t);
+    }
 }
 
 PW_INLINE void pw_tile_sized_256(const pw_tile_256 *a, pw_values values, bool minima,
@@ -381,11 +395,13 @@ static inline void pw_panel_256(const pw_sweep_256 *s, int64_t row, int64_t left
         const int64_t bytes = pw_brick_bytes(s->dtype, a.x.nb);
         pw_unpack_any_256(s->dtype, brick, a.x.nb, s->isa.words, s->scratch, &a.w);
         brick += bytes;
+        const int64_t values = a.x.nb * pw_bricks[s->dtype].values;
+        pw_fetch_later(brick + values, bytes - values); /* what the next brick reads first */
 
-        const int64_t share = (bytes / PW_LINE + tiles - 1) / tiles * PW_LINE;
+        a.share = pw_ceil_div(bytes, tiles * PW_LINE) * PW_LINE;
         for (int64_t i = 0; i < tiles; i++) {
             const int64_t begin = pw_cut_at(&cut, i), end = pw_cut_at(&cut, i + 1);
-            pw_fetch_later(brick + i * share, share);
+            a.next = brick + i * a.share;
             a.token = s->first + begin;
             a.c = s->c + begin * PW_LANES;
             s->tile(&a, end - begin);
