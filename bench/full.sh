@@ -102,14 +102,14 @@ whole() { # whole NAME RIVALS FILE OPTION...
         IFS=: read -r shape format with <<<"$model"
         say "$shape $format"
         "$b/pewter" synth "$tmp/m.gguf" --force --shape "$shape" --type "$format" --seed 1 >/dev/null
-        whole "$shape-$format.gguf" "$with" "$tmp/m.gguf" -p 512,128,32 -n 32
+        whole "$shape-$format.gguf" "$with" "$tmp/m.gguf" -p 512,128,32 -n 16
         # Batches, depth and AVX2 alone: of the format with the fewest bytes and of one of 8 bits.
         # Where there is but AVX2, llama.cpp above is compiled for it.
         case $format in Q4_0 | Q8_0) ;; *) continue ;; esac
-        whole "$shape-$format.gguf" "$llama" "$tmp/m.gguf" -p 0 -n 32 -np 2-32*2
-        whole "$shape-$format.gguf" "$llama" "$tmp/m.gguf" -p 512 -n 32 -d 2048
+        whole "$shape-$format.gguf" "$llama" "$tmp/m.gguf" -p 0 -n 16 -np 2-32*2
+        whole "$shape-$format.gguf" "$llama" "$tmp/m.gguf" -p 128 -n 16 -d 2048
         [[ $class == *-avx2-* ]] ||
-            whole "$shape-$format.gguf" llama.cpp-avx2 "$tmp/m.gguf" -p 512 -n 32 --cpu-features avx2
+            whole "$shape-$format.gguf" llama.cpp-avx2 "$tmp/m.gguf" -p 512 -n 16 --cpu-features avx2
     done
     rm -f "$tmp/m.gguf"
     printf '\n## Kernels\n'
