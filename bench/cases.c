@@ -298,7 +298,8 @@ bool cases_reference(const bench_device *device, const pw_sample_shape *shape, p
 
 peak_math cases_math(const pw_kernel *row)
 {
-    if (row->act == PW_Q8X && row->op == PW_OP_MATMUL) return PEAK_INT8;
+    if (row->act == PW_Q8X && row->op == PW_OP_MATMUL)
+        return pw_sums_short(row) ? PEAK_INT8_SHORT : PEAK_INT8;
     if (row->act == PW_B16X && row->op == PW_OP_MATMUL) return PEAK_BF16;
     return (row->needs & PW_CPU_AVX512BF16) != 0 ? PEAK_BF16 : PEAK_F32;
 }

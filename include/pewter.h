@@ -312,12 +312,13 @@ PEWTER_API pewter_status pewter_score(pewter_session *session, const int32_t *id
 /* One op of a model's plan, over all steps since profiling began. Texts live as long as the model. */
 typedef struct pewter_profile_op {
     size_t size;
-    const char *name;       /* "attn_q" */
-    const char *op;         /* "matmul" */
-    const char *kernel;     /* the row that ran: "matmul_q4_0_avx512vnni"; NULL: none yet */
-    const char *arithmetic; /* what it multiplies in: "int8", "bf16", "f32" */
-    int32_t device;         /* index of pewter_device_get */
-    int32_t layer;          /* -1: before the first; the number of layers: behind the last */
+    const char *name;   /* "attn_q" */
+    const char *op;     /* "matmul" */
+    const char *kernel; /* the row that ran: "matmul_q4_0_avx512vnni"; NULL: none yet */
+    const char *
+        arithmetic; /* what it multiplies in: "int8", "int8_short" (sums in 16 bits), "bf16", "f32" */
+    int32_t device; /* index of pewter_device_get */
+    int32_t layer;  /* -1: before the first; the number of layers: behind the last */
     uint64_t calls;
     double seconds;      /* its part of the time that steps took: the sum over ops is all of it */
     double busy_seconds; /* of all workers together */

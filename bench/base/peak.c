@@ -26,6 +26,8 @@ static void choose_x86(peak *p, uint64_t has)
     if ((has & PW_CPU_AVX2) != 0) {
         p->math[PEAK_F32] = peak_f32_avx2;
         p->math[PEAK_INT8] = peak_int8_avx2;
+        if ((has & (PW_CPU_AVXVNNI | PW_CPU_AVX512VNNI)) == 0)
+            p->math[PEAK_INT8_SHORT] = peak_int8_short_avx2;
         p->read = peak_read_avx2;
         p->copy = peak_copy_avx2;
     }
@@ -64,7 +66,8 @@ static void choose_arm(peak *p, uint64_t has)
 
 const char *peak_math_name(peak_math math)
 {
-    static const char *const names[] = {"f32", "bf16", "int8", "amx_bf16", "amx_int8"};
+    static const char *const names[] = {"f32",        "bf16",     "int8",
+                                        "int8_short", "amx_bf16", "amx_int8"};
     return names[math];
 }
 
@@ -214,6 +217,7 @@ static double sum_of_rates(const peak *p)
 
 double peak_rate(peak *p, peak_math math, int32_t threads, double seconds)
 {
+    if (math == PEAK_INT8_SHORT && p->math[math] == NULL) math = PEAK_INT8;
     if (p->math[math] == NULL) return 0.0;
     p->kind = math;
     p->duration_ns = (int64_t)(seconds * 1e9);

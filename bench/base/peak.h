@@ -17,8 +17,10 @@ typedef struct peak peak;
 /* Multiply-add in registers. A multiply and an add count as two operations. */
 typedef enum peak_math {
     PEAK_F32,
-    PEAK_BF16,     /* pairs into f32: vdpbf16ps, bfmmla */
-    PEAK_INT8,     /* fours into i32: vpdpbusd (or vpmaddubsw and vpmaddwd), sdot, smmla */
+    PEAK_BF16,       /* pairs into f32: vdpbf16ps, bfmmla */
+    PEAK_INT8,       /* fours into i32: vpdpbusd (or vpmaddubsw and vpmaddwd), sdot, smmla */
+    PEAK_INT8_SHORT, /* likewise, of weights of few bits and summed in 16: vpmaddubsw and vpaddw; where
+                        the CPU does int8 at once, that rate */
     PEAK_AMX_BF16, /* tiles */
     PEAK_AMX_INT8,
     PEAK_MATHS

@@ -23,7 +23,7 @@ peak_read_fn peak_read_plain;
 peak_copy_fn peak_copy_plain;
 
 #if defined(__x86_64__)
-peak_math_fn peak_f32_avx2, peak_int8_avx2, peak_int8_avxvnni;
+peak_math_fn peak_f32_avx2, peak_int8_avx2, peak_int8_short_avx2, peak_int8_avxvnni;
 peak_math_fn peak_f32_avx512, peak_int8_avx512vnni, peak_bf16_avx512bf16;
 peak_math_fn peak_int8_amx, peak_bf16_amx;
 peak_read_fn peak_read_avx2, peak_read_avx512;

@@ -10,6 +10,7 @@ static double floor_of(const pewter_profile_op *op, const profile_limits *limits
 {
     double rate = limits->f32;
     if (strcmp(op->arithmetic, "int8") == 0) rate = limits->int8;
+    if (strcmp(op->arithmetic, "int8_short") == 0) rate = limits->int8_short;
     if (strcmp(op->arithmetic, "bf16") == 0) rate = limits->bf16;
     const double math = rate > 0.0 ? op->operations / rate : 0.0;
     const double bytes = limits->bytes > 0.0 ? op->bytes / limits->bytes : 0.0;

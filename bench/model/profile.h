@@ -10,7 +10,7 @@
 
 /* What the machine gives a second: operations in each arithmetic, bytes. 0: unknown. */
 typedef struct profile_limits {
-    double int8, bf16, f32, bytes;
+    double int8, int8_short, bf16, f32, bytes;
 } profile_limits;
 
 /* The sum over all ops. floor_seconds: what the limits allow for it, the larger of operations over

@@ -154,6 +154,7 @@ static profile_limits probe(const test_bed *bed)
 {
     static const double math = 0.001, memory = 0.004;
     return (profile_limits){.int8 = peak_rate(bed->peak, PEAK_INT8, bed->threads, math),
+                            .int8_short = peak_rate(bed->peak, PEAK_INT8_SHORT, bed->threads, math),
                             .bf16 = peak_rate(bed->peak, PEAK_BF16, bed->threads, math),
                             .f32 = peak_rate(bed->peak, PEAK_F32, bed->threads, math),
                             .bytes = peak_read(bed->peak, bed->threads, memory)};
@@ -162,6 +163,7 @@ static profile_limits probe(const test_bed *bed)
 static profile_limits between(const profile_limits *a, const profile_limits *b)
 {
     return (profile_limits){.int8 = (a->int8 + b->int8) / 2.0,
+                            .int8_short = (a->int8_short + b->int8_short) / 2.0,
                             .bf16 = (a->bf16 + b->bf16) / 2.0,
                             .f32 = (a->f32 + b->f32) / 2.0,
                             .bytes = (a->bytes + b->bytes) / 2.0};

@@ -100,7 +100,7 @@ const roofConfig = () => {
     borderColor: colours[i % colours.length],
     data: shown.filter((k) => op(k) === f).map((k) => ({ x: k.intensity, y: k["GOP/s"], kernel: k })),
   }));
-  const roofs = [["int8", limit("int8")], ["bf16", limit("bf16")], ["f32", limit("f32")]].filter((r) => r[1] > 0);
+  const roofs = [["int8", limit("int8")], ["int8_short", limit("int8_short")], ["bf16", limit("bf16")], ["f32", limit("f32")]].filter((r) => r[1] > 0);
   const top = Math.max(...roofs.map((r) => r[1]), 1);
   const slopes = [["memory", limit("read_memory")], ["L3", limit("read_l3")], ["L2", limit("read_l2")]].filter((r) => r[1] > 0);
   const roof = (label, points, dash) => ({ label, data: points, type: "line", showLine: true, pointRadius: 0, borderWidth: 1.5, borderColor: ink(), borderDash: dash });

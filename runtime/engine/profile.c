@@ -29,7 +29,8 @@ size_t pewter_profile_count(const pewter_model *model)
 
 static const char *arithmetic(const pw_kernel *row)
 {
-    if (row->op == PW_OP_MATMUL && row->act == PW_Q8X) return "int8";
+    if (row->op == PW_OP_MATMUL && row->act == PW_Q8X)
+        return pw_sums_short(row) ? "int8_short" : "int8";
     if (row->op == PW_OP_MATMUL && row->act == PW_B16X) return "bf16";
     return (row->needs & PW_CPU_AVX512BF16) != 0 ? "bf16" : "f32";
 }

@@ -36,6 +36,8 @@ static void test_probes(void **state)
     assert_true(peak_rate(p, PEAK_F32, 2, 0.001) > 0.0);
     if (peak_rate(p, PEAK_INT8, 1, 0.001) > 0.0)
         assert_true(peak_rate(p, PEAK_INT8, 2, 0.001) > 0.0);
+    const double int8 = peak_rate(p, PEAK_INT8, 1, 0.001);
+    assert_true((peak_rate(p, PEAK_INT8_SHORT, 1, 0.001) > 0.0) == (int8 > 0.0));
     if (peak_rate(p, PEAK_BF16, 1, 0.001) > 0.0)
         assert_true(peak_rate(p, PEAK_BF16, 2, 0.001) > 0.0);
     assert_true(peak_read(p, 2, 0.001) > 0.0);
