@@ -21,8 +21,9 @@ double peak_f32_avx2(int64_t turns)
     return (double)turns * PEAK_CHAINS * 8.0 * 2.0;
 }
 
-/* What takes the place of vpdpbusd where it is missing: pairs to 16 bits, pairs to 32, a sum. */
-double peak_int8_avx2(int64_t turns)
+/* What takes the place of vpdpbusd where it is missing: pairs to 16 bits, `steps` of them summed there, pairs
+ * to 32, a sum. */
+PW_INLINE double int8_loop(int64_t turns, const int steps)
 {
     enum { CHAINS = 8 }; /* with as many intermediate results there are 16 registers */
     __m256i sum[CHAINS];
@@ -34,36 +35,12 @@ double peak_int8_avx2(int64_t turns)
     for (int64_t t = 0; t < turns; t++) {
         PW_UNROLL
         for (int i = 0; i < CHAINS; i++) {
-            __asm__ volatile("" : "+x"(a), "+x"(b)); /* each product is computed anew */
-            const __m256i pairs = _mm256_maddubs_epi16(a, b);
-            sum[i] = _mm256_add_epi32(sum[i], _mm256_madd_epi16(pairs, ones));
-        }
-    }
-    __m256i all = sum[0];
-    PW_UNROLL
-    for (int i = 1; i < CHAINS; i++) all = _mm256_add_epi32(all, sum[i]);
-    peak_sink = (double)_mm256_extract_epi32(all, 0);
-    return (double)turns * CHAINS * 32.0 * 2.0;
-}
-
-/* The same where no sum can pass 16 bits: eight times pairs to 16 bits and a sum, then to 32. */
-double peak_int8_short_avx2(int64_t turns)
-{
-    enum { CHAINS = 8, STEPS = 8 };
-    __m256i sum[CHAINS];
-    PW_UNROLL
-    for (int i = 0; i < CHAINS; i++) sum[i] = _mm256_set1_epi32(i);
-    const volatile char given[2] = {1, 2};
-    __m256i a = _mm256_set1_epi8(given[0]), b = _mm256_set1_epi8(given[1]);
-    const __m256i ones = _mm256_set1_epi16(given[0]);
-    for (int64_t t = 0; t < turns; t++) {
-        PW_UNROLL
-        for (int i = 0; i < CHAINS; i++) {
-            __m256i pairs = _mm256_maddubs_epi16(a, b);
+            __m256i pairs = _mm256_setzero_si256();
             PW_UNROLL
-            for (int j = 1; j < STEPS; j++) {
+            for (int j = 0; j < steps; j++) {
                 __asm__ volatile("" : "+x"(a), "+x"(b)); /* each product is computed anew */
-                pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(a, b));
+                const __m256i two = _mm256_maddubs_epi16(a, b);
+                pairs = j == 0 ? two : _mm256_add_epi16(pairs, two);
             }
             sum[i] = _mm256_add_epi32(sum[i], _mm256_madd_epi16(pairs, ones));
         }
@@ -72,7 +49,17 @@ double peak_int8_short_avx2(int64_t turns)
     PW_UNROLL
     for (int i = 1; i < CHAINS; i++) all = _mm256_add_epi32(all, sum[i]);
     peak_sink = (double)_mm256_extract_epi32(all, 0);
-    return (double)turns * CHAINS * STEPS * 32.0 * 2.0;
+    return (double)turns * CHAINS * steps * 32.0 * 2.0;
+}
+
+double peak_int8_avx2(int64_t turns)
+{
+    return int8_loop(turns, 1);
+}
+
+double peak_int8_short_avx2(int64_t turns)
+{
+    return int8_loop(turns, 8);
 }
 
 /* One line ahead of the hardware's own prefetching helps where it stops at a page's end. */
