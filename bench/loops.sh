@@ -38,6 +38,9 @@ matmul_bf16_avx512bf16 pw_matmul_bf16_avx512bf16 vdpbf16ps
 matmul_f32_avx512 pw_f32_tile_sized vfmadd
 matmul_int8_avx2 tile_bits4 vpmaddubsw
 matmul_int8_avx2 tile_words vpmaddwd
+matmul_int8_avx2 tile_halves vpmaddubsw
+matmul_int8_few_avx2 pw_few_q4_0_256 vpmaddubsw
+matmul_int8_few_avx2 pw_few_q6_k_256 vpmaddubsw
 matmul_f32_avx2 pw_f32_tile_sized vfmadd
 attention_avx512bf16 score vdpbf16ps
 attention_avx512bf16 gather vdpbf16ps

@@ -13,9 +13,8 @@
 #define INT8                                                                                       \
     .op = PW_OP_MATMUL, .act = PW_Q8X, .quantises = true, .order = "q8x", .grain = PW_PANEL,       \
     .max_task = 4 * PW_PANEL, .epilogues = PW_EPILOGUE_GLU | PW_EPILOGUE_BIAS | PW_EPILOGUE_ADD
-#define INT8_ANY     INT8, .scratch = pw_matmul_int8_scratch
-#define INT8_FEW     INT8, .max_n = PW_FEW
-#define INT8_FEW_512 INT8, .max_n = PW_FEW_512
+#define INT8_ANY INT8, .scratch = pw_matmul_int8_scratch
+#define INT8_FEW INT8, .max_n = PW_FEW
 /* What the rows of float products share, those that multiply in f32. */
 #define FLOATS                                                                                     \
     .op = PW_OP_MATMUL, .grain = PW_PANEL, .max_task = 4 * PW_PANEL,                               \
@@ -43,21 +42,21 @@ static const pw_kernel rows[] = {
 #if defined(__x86_64__)
     /* clang-format off */
     /* ---- MATMUL, 8-bit integer products ---- */
-    {INT8_FEW_512, .name = "matmul_q4_0_few_avx512vnni", .weight = PW_Q4_0, .packing = &pw_brick_q4_0,
+    {INT8_FEW, .name = "matmul_q4_0_few_avx512vnni", .weight = PW_Q4_0, .packing = &pw_brick_q4_0,
      .needs = HAS_VNNI5, .rank = 4, .cpu.run = pw_matmul_int8_few_avx512vnni},
-    {INT8_FEW_512, .name = "matmul_q4_1_few_avx512vnni", .weight = PW_Q4_1, .packing = &pw_brick_q4_1,
+    {INT8_FEW, .name = "matmul_q4_1_few_avx512vnni", .weight = PW_Q4_1, .packing = &pw_brick_q4_1,
      .needs = HAS_VNNI5, .rank = 4, .cpu.run = pw_matmul_int8_few_avx512vnni},
-    {INT8_FEW_512, .name = "matmul_q5_0_few_avx512vnni", .weight = PW_Q5_0, .packing = &pw_brick_q5_0,
+    {INT8_FEW, .name = "matmul_q5_0_few_avx512vnni", .weight = PW_Q5_0, .packing = &pw_brick_q5_0,
      .needs = HAS_VNNI5, .rank = 4, .cpu.run = pw_matmul_int8_few_avx512vnni},
-    {INT8_FEW_512, .name = "matmul_q5_1_few_avx512vnni", .weight = PW_Q5_1, .packing = &pw_brick_q5_1,
+    {INT8_FEW, .name = "matmul_q5_1_few_avx512vnni", .weight = PW_Q5_1, .packing = &pw_brick_q5_1,
      .needs = HAS_VNNI5, .rank = 4, .cpu.run = pw_matmul_int8_few_avx512vnni},
-    {INT8_FEW_512, .name = "matmul_q8_0_few_avx512vnni", .weight = PW_Q8_0, .packing = &pw_brick_q8_0,
+    {INT8_FEW, .name = "matmul_q8_0_few_avx512vnni", .weight = PW_Q8_0, .packing = &pw_brick_q8_0,
      .needs = HAS_VNNI5, .rank = 4, .cpu.run = pw_matmul_int8_few_avx512vnni},
-    {INT8_FEW_512, .name = "matmul_q4_k_few_avx512vnni", .weight = PW_Q4_K, .packing = &pw_brick_q4_k,
+    {INT8_FEW, .name = "matmul_q4_k_few_avx512vnni", .weight = PW_Q4_K, .packing = &pw_brick_q4_k,
      .needs = HAS_VNNI5, .rank = 4, .cpu.run = pw_matmul_int8_few_avx512vnni},
-    {INT8_FEW_512, .name = "matmul_q5_k_few_avx512vnni", .weight = PW_Q5_K, .packing = &pw_brick_q5_k,
+    {INT8_FEW, .name = "matmul_q5_k_few_avx512vnni", .weight = PW_Q5_K, .packing = &pw_brick_q5_k,
      .needs = HAS_VNNI5, .rank = 4, .cpu.run = pw_matmul_int8_few_avx512vnni},
-    {INT8_FEW_512, .name = "matmul_q6_k_few_avx512vnni", .weight = PW_Q6_K, .packing = &pw_brick_q6_k,
+    {INT8_FEW, .name = "matmul_q6_k_few_avx512vnni", .weight = PW_Q6_K, .packing = &pw_brick_q6_k,
      .needs = HAS_VNNI5, .rank = 4, .cpu.run = pw_matmul_int8_few_avx512vnni},
     {INT8_ANY, .name = "matmul_q4_0_avx512vnni", .weight = PW_Q4_0, .packing = &pw_brick_q4_0,
      .needs = HAS_VNNI5, .rank = 4, .cpu.run = pw_matmul_int8_avx512vnni},

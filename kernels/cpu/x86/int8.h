@@ -27,7 +27,7 @@ typedef struct pw_bytes {
     const uint8_t *values; /* [4, 32, 8, nb]: 4 values, lanes, k-steps, blocks */
     float *scale;          /* [32, nb], or [32, 2 nb] where scales are for 16 values */
     float *minimum;        /* [32, nb]: what -sum is multiplied by */
-    int32_t *start;        /* [32, 2 nb]: what sums of signed weights start from */
+    int32_t *start; /* [32, 2 nb]: of signed weights, in 16 bits: 128 times the sums of pairs */
 } pw_bytes;
 
 /* Tokens of a tile at most. */

@@ -37,7 +37,7 @@ typedef struct pw_tile_256 {
 /* One block of a tile, or one of its halves where scales are for 16 values. */
 typedef struct pw_part_256 {
     const uint8_t *w;     /* first k-step */
-    const int32_t *start; /* [32]: PW_HALVES: what the lanes start from */
+    const int32_t *start; /* [32]: PW_HALVES: what sums of pairs are too large by, in 16 bits */
     const int32_t *sum;   /* of the first token; elsewhere what all lanes of a token start from */
     const int8_t *q[PW_TILE_256];
     __m256i shift;
@@ -66,6 +66,22 @@ PW_INLINE void pw_save_256(void *at, __m256i value)
     _mm256_store_si256((__m256i *)at, value);
 }
 
+/* Sums in the order that is written: a compiler that adds in another has too few registers. (vpaddsw
+ * would keep it too, but runs on half as many ports.) */
+PW_INLINE __m256i pw_add16_256(__m256i a, __m256i b)
+{
+    __m256i sum = _mm256_add_epi16(a, b);
+    __asm__("" : "+x"(sum));
+    return sum;
+}
+
+PW_INLINE __m256i pw_add32_256(__m256i a, __m256i b)
+{
+    __m256i sum = _mm256_add_epi32(a, b);
+    __asm__("" : "+x"(sum));
+    return sum;
+}
+
 /* Four values of a token, in every lane. */
 PW_INLINE __m256i pw_four_256(const int8_t *q)
 {
@@ -74,10 +90,9 @@ PW_INLINE __m256i pw_four_256(const int8_t *q)
     return _mm256_set1_epi32(four);
 }
 
-/* What the dot product of token `t` starts from in the lanes of quarter `g`. */
-PW_INLINE __m256i pw_start_256(pw_values values, const pw_part_256 *part, int t, int g)
+/* What the dot product of token `t` starts from, but with PW_HALVES. */
+PW_INLINE __m256i pw_start_256(pw_values values, const pw_part_256 *part, int t)
 {
-    if (values == PW_HALVES) return pw_load_256(part->start + g * PW_QUARTER);
     if (values == PW_WORDS) return _mm256_setzero_si256();
     return _mm256_sllv_epi32(_mm256_set1_epi32(part->sum[t * PW_SLAB_BLOCKS]), part->shift);
 }
@@ -217,35 +232,20 @@ PW_INLINE __m256i pw_upper_256(__m256i bits, int i)
     }
 }
 
-/* K-steps i and i + 4 of a quarter of a block's lanes, a byte a value: unsigned with the format's
- * offset, but for Q6_K, which is signed. */
-PW_INLINE void pw_steps_256(pw_dtype dtype, const uint8_t *block, int i, int quarter,
-                            __m256i out[2])
+/* K-step j of a quarter of a block's lanes, a byte a value: unsigned with the format's offset. */
+PW_INLINE __m256i pw_step_256(pw_dtype dtype, const uint8_t *block, int j, int quarter)
 {
-    const uint8_t *line = block + 128 * i + 32 * quarter;
-    const __m256i low = pw_load_256(line);
-    if (dtype == PW_Q8_0) {
-        out[0] = low;
-        out[1] = pw_load_256(line + 512);
-        return;
-    }
-    const __m256i nibble = _mm256_set1_epi8(15);
-    out[0] = _mm256_and_si256(low, nibble);
-    out[1] = _mm256_and_si256(_mm256_srli_epi16(low, 4), nibble);
+    const int i = j % 4, h = j / 4;
+    if (dtype == PW_Q8_0) return pw_load_256(block + 128 * j + 32 * quarter);
 
+    const __m256i both = pw_load_256(block + 128 * i + 32 * quarter);
+    const __m256i low =
+        _mm256_and_si256(h == 0 ? both : _mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
     const uint8_t *more = block + 512 + 32 * quarter;
-    if (dtype == PW_Q5_0 || dtype == PW_Q5_1 || dtype == PW_Q5_K) {
-        const __m256i fifths = pw_load_256(more);
-        out[0] = _mm256_or_si256(out[0], pw_fifth_256(fifths, i));
-        out[1] = _mm256_or_si256(out[1], pw_fifth_256(fifths, i + 4));
-    }
-    if (dtype == PW_Q6_K) {
-        const __m256i offset = _mm256_set1_epi8(32);
-        const __m256i first = pw_upper_256(pw_load_256(more), i);
-        const __m256i second = pw_upper_256(pw_load_256(more + 128), i);
-        out[0] = _mm256_sub_epi8(_mm256_or_si256(out[0], first), offset);
-        out[1] = _mm256_sub_epi8(_mm256_or_si256(out[1], second), offset);
-    }
+    if (dtype == PW_Q5_0 || dtype == PW_Q5_1 || dtype == PW_Q5_K)
+        return _mm256_or_si256(low, pw_fifth_256(pw_load_256(more), j));
+    if (dtype == PW_Q6_K) return _mm256_or_si256(low, pw_upper_256(pw_load_256(more + 128 * h), i));
+    return low;
 }
 
 PW_INLINE __m256 pw_halves_256(const uint8_t *at)
@@ -279,34 +279,25 @@ PW_INLINE __m256 pw_minimum_256(pw_dtype dtype, const uint8_t *scales, int64_t n
     return _mm256_xor_ps(m, _mm256_set1_ps(-0.0f));
 }
 
-/* The sum of four signed bytes, in each lane. */
-PW_INLINE __m256i pw_sum_bytes_256(__m256i bytes)
-{
-    const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);
-    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-}
-
-/* Values of one quarter of a block's lanes to `to`; what the sums of signed weights start from, of
- * both halves, to `start`. */
+/* Values of one quarter of a block's lanes to `to`; of signed weights 128 times the sums of pairs, of both
+ * halves, to `start`: what activations with 128 added are too large by. */
 PW_INLINE void pw_unpack_values_256(pw_dtype dtype, const uint8_t *block, int quarter, uint8_t *to,
                                     int32_t *start)
 {
     __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     PW_UNROLL
-    for (int i = 0; i < 4; i++) {
-        __m256i two[2];
-        pw_steps_256(dtype, block, i, quarter, two);
-        PW_UNROLL
-        for (int h = 0; h < 2; h++) {
-            if (dtype == PW_Q6_K) sum[h] = _mm256_add_epi32(sum[h], pw_sum_bytes_256(two[h]));
-            pw_save_256(to + (4 * h + i) * 128 + quarter * 32, two[h]);
+    for (int j = 0; j < 8; j++) {
+        __m256i w = pw_step_256(dtype, block, j, quarter);
+        if (dtype == PW_Q6_K) {
+            w = _mm256_sub_epi8(w, _mm256_set1_epi8(32));
+            sum[j / 4] =
+                _mm256_add_epi16(sum[j / 4], _mm256_maddubs_epi16(_mm256_set1_epi8(INT8_MIN), w));
         }
+        pw_save_256(to + j * 128 + quarter * 32, w);
     }
     if (dtype != PW_Q6_K) return;
     PW_UNROLL
-    for (int h = 0; h < 2; h++)
-        pw_save_256(start + h * PW_LANES + quarter * PW_QUARTER,
-                    _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(sum[h], 7)));
+    for (int h = 0; h < 2; h++) pw_save_256(start + h * PW_LANES + quarter * PW_QUARTER, sum[h]);
 }
 
 /* The bytes of one quarter of a block's lanes as words, without their offset. */

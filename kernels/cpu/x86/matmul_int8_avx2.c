@@ -15,27 +15,11 @@ PW_INLINE int run_of(pw_values values)
     switch (values) {
     case PW_BITS4: return 8;  /* 8 x 2 x 15 x 127 = 30480 */
     case PW_BITS5: return 4;  /* 4 x 2 x 31 x 127 = 31496 */
-    case PW_HALVES: return 2; /* 2 x 2 x 32 x 255 = 32640 */
+    case PW_HALVES: return 4; /* 4 x 2 x 32 x 127 = 32512, when what 128 added is taken away */
     case PW_BITS8:
     case PW_WORDS: break;
     }
     return 1;
-}
-
-/* Sums in the order that is written: a compiler that adds in another has too few registers. (vpaddsw
- * would keep it too, but runs on half as many ports.) */
-PW_INLINE __m256i add16(__m256i a, __m256i b)
-{
-    __m256i sum = _mm256_add_epi16(a, b);
-    __asm__("" : "+x"(sum));
-    return sum;
-}
-
-PW_INLINE __m256i add32(__m256i a, __m256i b)
-{
-    __m256i sum = _mm256_add_epi32(a, b);
-    __asm__("" : "+x"(sum));
-    return sum;
 }
 
 /* A value that is loaded into a register, and not again for each of its uses. */
@@ -63,11 +47,14 @@ PW_INLINE void run_dots(pw_values values, const pw_part_256 *part, int count, in
         PW_UNROLL
         for (int g = 0; g < PW_QUARTERS; g++) {
             const __m256i w = once(pw_load_256(part->w + j * 128 + g * 32));
+            const __m256i less = pw_load_256(part->start + g * PW_QUARTER);
             PW_UNROLL
             for (int t = 0; t < count; t++) {
                 const __m256i two = values == PW_HALVES ? _mm256_maddubs_epi16(x[t], w)
                                                         : _mm256_maddubs_epi16(w, x[t]);
-                sum[t][g] = j == first ? two : add16(sum[t][g], two);
+                sum[t][g] = j > first             ? pw_add16_256(sum[t][g], two)
+                            : values == PW_HALVES ? _mm256_sub_epi16(two, less)
+                                                  : two;
             }
         }
     }
@@ -84,8 +71,9 @@ PW_INLINE void byte_dots(pw_values values, const pw_part_256 *part, int count,
         PW_UNROLL
         for (int i = 0; i < PW_QUARTERS * count; i++) {
             const int t = i / PW_QUARTERS, g = i % PW_QUARTERS;
-            const __m256i old = first == 0 ? pw_start_256(values, part, t, g) : out[t][g];
-            out[t][g] = add32(old, _mm256_madd_epi16(sum[t][g], _mm256_set1_epi16(1)));
+            const __m256i four = _mm256_madd_epi16(sum[t][g], _mm256_set1_epi16(1));
+            const __m256i old = first == 0 ? pw_start_256(values, part, t) : out[t][g];
+            out[t][g] = values == PW_HALVES ? four : pw_add32_256(old, four);
         }
     }
 }
@@ -121,7 +109,7 @@ PW_INLINE void word_dots(pw_values values, const pw_part_256 *part, int count,
     for (int t = 0; t < count; t++) {
         widen(part->q[t], x[t]);
         PW_UNROLL
-        for (int g = 0; g < PW_QUARTERS; g++) out[t][g] = pw_start_256(values, part, t, g);
+        for (int g = 0; g < PW_QUARTERS; g++) out[t][g] = pw_start_256(values, part, t);
     }
     for (int j = 0; j < 8; j++) {
         __m256i even[PW_TILE_256] = {_mm256_setzero_si256()};
@@ -137,8 +125,8 @@ PW_INLINE void word_dots(pw_values values, const pw_part_256 *part, int count,
             words_of(values, part, j, g, w);
             PW_UNROLL
             for (int t = 0; t < count; t++) {
-                out[t][g] = add32(out[t][g], _mm256_madd_epi16(w[0], even[t]));
-                out[t][g] = add32(out[t][g], _mm256_madd_epi16(w[1], odd[t]));
+                out[t][g] = pw_add32_256(out[t][g], _mm256_madd_epi16(w[0], even[t]));
+                out[t][g] = pw_add32_256(out[t][g], _mm256_madd_epi16(w[1], odd[t]));
             }
         }
     }

@@ -9,9 +9,12 @@ PW_INLINE void dots(pw_values values, const pw_part_256 *part, int count,
 {
     const int steps = values == PW_HALVES ? 4 : 8;
     PW_UNROLL
-    for (int i = 0; i < PW_QUARTERS * count; i++)
-        out[i / PW_QUARTERS][i % PW_QUARTERS] =
-            pw_start_256(values, part, i / PW_QUARTERS, i % PW_QUARTERS);
+    for (int i = 0; i < PW_QUARTERS * count; i++) {
+        const int t = i / PW_QUARTERS, g = i % PW_QUARTERS;
+        const __m256i less = pw_load_256(part->start + g * PW_QUARTER);
+        out[t][g] = values == PW_HALVES ? _mm256_madd_epi16(less, _mm256_set1_epi16(-1))
+                                        : pw_start_256(values, part, t);
+    }
 
     PW_UNROLL
     for (int j = 0; j < steps; j++) {

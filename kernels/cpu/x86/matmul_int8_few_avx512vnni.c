@@ -139,7 +139,7 @@ PW_INLINE void few(const pw_call *call, pw_dtype dtype, int64_t begin, int64_t e
     const pw_q8x act = pw_q8x_of(k, n);
     const uint8_t *brick = pw_panel_of(call, dtype, begin);
     for (int64_t row = begin; row < end; row += pw_panel_rows(call)) {
-        float c[PW_FEW_512][PW_LANES] PW_ALIGNED(64);
+        float c[PW_FEW][PW_LANES] PW_ALIGNED(64);
         memset(c, 0, (size_t)n * sizeof *c);
         for (int64_t slab = 0; slab < slabs; slab++) {
             const pw_slab all = pw_slab_of(&act, call->src[1].data, slab);
@@ -204,6 +204,6 @@ static void (*const formats[PW_DTYPE_COUNT])(const pw_call *call, int64_t begin,
 void pw_matmul_int8_few_avx512vnni(const pw_call *call, int64_t begin, int64_t end, void *scratch)
 {
     (void)scratch;
-    assert(pw_rows(&call->src[1]) <= PW_FEW_512 && begin % pw_panel_rows(call) == 0);
+    assert(pw_rows(&call->src[1]) <= PW_FEW && begin % pw_panel_rows(call) == 0);
     formats[call->src[0].dtype](call, begin, end);
 }

@@ -7,9 +7,9 @@
 /* ---- MATMUL, 8-bit integer products ---- */
 
 /* Weights in bricks (kernels/cpu/pack.h) of the format that src[0].dtype says, activations Q8X; all
- * have the same order of sums. `few` takes up to PW_FEW tokens, with AVX-512 up to PW_FEW_512, and
- * streams the bricks; the other takes any number and unpacks them into its scratch. */
-enum { PW_FEW = 3, PW_FEW_512 = 8 };
+ * have the same order of sums. `few` takes up to PW_FEW tokens and streams the bricks; the other
+ * takes any number and unpacks them into its scratch. */
+enum { PW_FEW = 8 };
 
 pw_cpu_fn pw_matmul_int8_avx512vnni, pw_matmul_int8_few_avx512vnni, pw_matmul_int8_avxvnni,
     pw_matmul_int8_few_avxvnni, pw_matmul_int8_avx2, pw_matmul_int8_few_avx2;
