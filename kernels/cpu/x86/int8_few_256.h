@@ -109,7 +109,7 @@ PW_INLINE void pw_few_dots_256(pw_dtype dtype, const uint8_t *block, int quarter
             else
                 sum[t] = dtype == PW_Q6_K ? _mm256_sub_epi16(two, x->less[j / 4][t]) : two;
             if (j % run == run - 1)
-                out[t] = _mm256_add_epi32(out[t], _mm256_madd_epi16(sum[t], ones));
+                out[t] = pw_add32_256(out[t], _mm256_madd_epi16(sum[t], ones));
         }
     }
 }
