@@ -3,6 +3,8 @@
 # the results that docs/benchmarks publishes. Fails where a rival is not set up.
 #   bench/full.sh [FILE]             default: build/bench-full.md
 #   bench/full.sh --publish [FILE]   also puts them into docs/benchmarks, for this class of machines
+#   bench/full.sh --resume ...       measures what a run that was ended had not, or what MODELS and
+#                                    ONLY name newly; each part says its commit and its time
 # Environment: B (build folder), PEWTER_RIVALS, RUNS (interleaved runs of a model, 7),
 # MODELS ("SHAPE:FORMAT:RIVALS ..." made by pewter synth), ONLY (a filter of the kernels).
 # ik_llama.cpp is there where IK_LLAMA named a checkout to make rivals.
@@ -11,8 +13,15 @@ set -eu
 say() { printf 'bench-full: %s\n' "$*" >&2; }
 from=$PWD
 cd "$(dirname "$0")/.."
-publish=
-[ "${1:-}" != --publish ] || { publish=1 && shift; }
+publish='' resume=''
+while :; do
+    case ${1:-} in
+    --publish) publish=1 ;;
+    --resume) resume=1 ;;
+    *) break ;;
+    esac
+    shift
+done
 case ${1:-} in
 -h | --help)
     sed -n '2,/^# ik_llama/s/^# \?//p' bench/full.sh
@@ -21,7 +30,7 @@ case ${1:-} in
 -*) set -- "$1" '' ;;
 esac
 if [ $# -gt 1 ]; then
-    say "[--publish] [FILE] wanted, found '$*'; see bench/full.sh --help"
+    say "[--publish] [--resume] [FILE] wanted, found '$*'; see bench/full.sh --help"
     exit 2
 fi
 out=${1:-$PWD/build/bench-full.md}
@@ -44,8 +53,9 @@ if ! "$b/pewter-bench" --rivals "$rivals" --all-rivals --card >/dev/null || [ -n
 fi
 
 # What cannot be written is told before a quarter of an hour is spent.
-part=$out.part
-if ! mkdir -p "$(dirname "$out")" || [ -d "$out" ] || ! : >"$part"; then
+parts=$out.parts
+[ -n "$resume" ] || rm -rf "$parts"
+if ! mkdir -p "$parts" || [ -d "$out" ] || ! : >>"$out"; then
     say "$out cannot be written"
     exit 1
 fi
@@ -59,14 +69,26 @@ fi
 tmp=$(mktemp -d)
 ended() {
     rm -rf "$tmp"
-    [ ! -e "$part" ] || say "not ended: what was measured is in $part"
+    [ -n "${written:-}" ] || say "not ended: what was measured is in $parts; --resume goes on"
 }
 trap ended EXIT
 trap 'exit 130' INT TERM
 
 shown() { printf '\n`%s`\n\n' "$*"; }
+# part NAME FUNCTION ARGUMENT...: one part of the page, unless a run before this one measured it.
+part() {
+    local to=$parts/$1.md
+    shift
+    [ ! -e "$to" ] || return 0
+    say "$*"
+    "$@" >"$tmp/part"
+    mv "$tmp/part" "$to"
+}
+at() { printf '\nMeasured at commit %s, %s.\n' "$commit" "$(date -u +%FT%TZ)"; }
 kernels() {
     local options=(--rivals "$rivals" --markdown --slices 7)
+    printf '\n## Kernels\n'
+    at
     [ -z "${ONLY:-}" ] || options+=("--benchmark_filter=$ONLY")
     shown pewter-bench --markdown --slices 7
     "$b/pewter-bench" "${options[@]}" 2>"$tmp/kernels" || {
@@ -89,40 +111,49 @@ whole_failed() { # whole_failed CODE
     [ "$1" = 1 ] && grep 'computes something else' "$tmp/whole" || exit "$1"
 }
 
-{
+head() {
     printf '# Results: %s\n\nPrinted by `make bench-full`: medians, and intervals that hold them with 95 %%.\n\n' "$class"
     "$b/pewter-bench" --rivals "$rivals" --all-rivals --card
     tools/rivals.sh --list | sed 's/^/- /'
     printf '\n## Limits\n\n```\n'
     "$b/pewter-bench" --limits --again
     printf '```\n\n## Whole models\n'
-    if demo=$(tools/fetch_model.sh --have); then
-        say "${demo##*/}"
-        whole "${demo##*/}" "$llama" "$demo" -p 512,32 -n 64 -d 0,1024
-        [[ $class == *-avx2-* ]] ||
-            whole "${demo##*/}" llama.cpp-avx2 "$demo" -p 512 -n 64 --cpu-features avx2
-    else
-        printf '\nThe demo model was not measured: it was not fetched.\n'
-    fi
-    for model in $models; do
-        IFS=: read -r shape format with <<<"$model"
-        say "$shape $format"
-        "$b/pewter" synth "$tmp/m.gguf" --force --shape "$shape" --type "$format" --seed 1 >/dev/null
-        whole "$shape-$format.gguf" "$with" "$tmp/m.gguf" -p 512,128,32 -n 16
-        # Batches, depth and AVX2 alone: of the format with the fewest bytes and of one of 8 bits.
-        # Where there is but AVX2, llama.cpp above is compiled for it.
-        case $format in Q4_0 | Q8_0) ;; *) continue ;; esac
-        whole "$shape-$format.gguf" "$llama" "$tmp/m.gguf" -p 0 -n 16 -np 2-32*2
-        whole "$shape-$format.gguf" "$llama" "$tmp/m.gguf" -p 128 -n 16 -d 2048
-        [[ $class == *-avx2-* ]] ||
-            whole "$shape-$format.gguf" llama.cpp-avx2 "$tmp/m.gguf" -p 512 -n 16 --cpu-features avx2
-    done
-    rm -f "$tmp/m.gguf"
-    printf '\n## Kernels\n'
-    say 'kernels'
-    kernels
-} >"$part"
-mv "$part" "$out"
+}
+demo() { # demo FILE
+    at
+    whole "${1##*/}" "$llama" "$1" -p 512,32 -n 64 -d 0,1024
+    [[ $class == *-avx2-* ]] ||
+        whole "${1##*/}" llama.cpp-avx2 "$1" -p 512 -n 64 --cpu-features avx2
+}
+model() { # model SHAPE FORMAT RIVALS
+    local name=$1-$2.gguf file=$tmp/m.gguf
+    "$b/pewter" synth "$file" --force --shape "$1" --type "$2" --seed 1 >/dev/null
+    at
+    whole "$name" "$3" "$file" -p 512,128,32 -n 16
+    # Batches, depth and AVX2 alone: of the format with the fewest bytes and of one of 8 bits.
+    # Where there is but AVX2, llama.cpp above is compiled for it.
+    case $2 in Q4_0 | Q8_0) ;; *) return 0 ;; esac
+    whole "$name" "$llama" "$file" -p 0 -n 16 -np 2-32*2
+    whole "$name" "$llama" "$file" -p 128 -n 16 -d 2048
+    [[ $class == *-avx2-* ]] ||
+        whole "$name" llama.cpp-avx2 "$file" -p 512 -n 16 --cpu-features avx2
+}
+
+commit=$("$b/pewter-bench" --card --no-rivals | sed -n 's/^- commit: //p')
+part 0-head head
+if demo=$(tools/fetch_model.sh --have); then
+    part 1-demo demo "$demo"
+else
+    say 'The demo model is not measured: it was not fetched.'
+fi
+for name in $models; do
+    IFS=: read -r shape format with <<<"$name"
+    part "2-$shape-$format" model "$shape" "$format" "$with"
+done
+rm -f "$tmp/m.gguf"
+part 3-kernels kernels
+cat "$parts"/*.md >"$out"
+written=1
 say "written to $out"
 [ -n "$publish" ] || exit 0
 cp "$out" "$page"
