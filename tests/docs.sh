@@ -37,6 +37,7 @@ for command in '' run chat info devices plan tokenize perplexity logits bench sy
     "$pewter" $command --help </dev/null
 done >"$room/help" 2>&1
 "$root/$B/pewter-bench" --help >>"$room/help"
+"$root/bench/full.sh" --help >>"$room/help"
 for option in $(grep -ohE '(^|[ `(])--[a-z][a-z-]+' "${documents[@]}" | grep -oE -- '--[a-z-]+' | sort -u); do
     case $option in
     --cflags | --libs | --have | --help | --version) continue ;;
