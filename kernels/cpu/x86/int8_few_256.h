@@ -108,8 +108,7 @@ PW_INLINE void pw_few_dots_256(pw_dtype dtype, const uint8_t *block, int quarter
                 sum[t] = pw_add16_256(sum[t], two);
             else
                 sum[t] = dtype == PW_Q6_K ? _mm256_sub_epi16(two, x->less[j / 4][t]) : two;
-            if (j % run == run - 1)
-                out[t] = pw_add32_256(out[t], _mm256_madd_epi16(sum[t], ones));
+            if (j % run == run - 1) out[t] = pw_add32_256(out[t], _mm256_madd_epi16(sum[t], ones));
         }
     }
 }
