@@ -40,6 +40,63 @@ static pewter_status add(pewter_model *model, pewter_session *session, int64_t c
     return PEWTER_OK;
 }
 
+static bool is_in_batch(const pewter_model *model, const pewter_session *session)
+{
+    for (int64_t i = 0; i < model->room.batch.n_sequences; i++)
+        if (model->room.sessions[i] == session) return true;
+    return false;
+}
+
+/* The session whose pages are given back for `than`: one without an answer under way, else the youngest that
+ * is younger and has no part in this batch yet. NULL: there is none. */
+static pewter_session *who_waits(const pewter_model *model, const pewter_session *than)
+{
+    pewter_session *found = NULL;
+    for (pewter_session *s = model->sessions; s != NULL; s = s->next)
+        if (s != than && s->n_pages > 0 && !s->running) return s;
+    for (pewter_session *s = than->next; s != NULL; s = s->next)
+        if (s->n_pages > 0 && !is_in_batch(model, s)) found = s;
+    return found;
+}
+
+/* Sessions other than this one with an answer under way that hold pages. */
+static int64_t holders(const pewter_model *model, const pewter_session *than)
+{
+    int64_t count = 0;
+    for (const pewter_session *s = model->sessions; s != NULL; s = s->next)
+        count += s != than && s->running && s->n_pages > 0;
+    return count;
+}
+
+/* Whether a session that gave its pages back may begin again: all of it fits, and a page more for each
+ * session, or nothing else is under way. Else it would take the pages that it gave. */
+static bool may_return(const pewter_model *model, const pewter_session *session)
+{
+    const int64_t others = holders(model, session);
+    return others == 0 || pw_ceil_div(session->n_tokens, PW_PAGE) + others + 1 <= model->kv.n_free;
+}
+
+/* Adds a session, as `add` does. Where no page is free another waits, at last this one: what it holds can be
+ * computed again, to the same bits. An answer that is alone ends with what there is. */
+static pewter_status add_or_wait(pewter_model *model, pewter_session *session, int64_t count,
+                                 int64_t rows, pewter_error *err)
+{
+    for (;;) {
+        const pewter_status status = add(model, session, count, rows, err);
+        if (status != PEWTER_E_LIMIT) return status;
+        pewter_session *last = who_waits(model, session);
+        if (last != NULL) {
+            pw_session_evict(last);
+            continue;
+        }
+        if (holders(model, session) == 0)
+            end(session, PEWTER_FINISH_LENGTH);
+        else
+            pw_session_evict(session);
+        return PEWTER_OK;
+    }
+}
+
 /* Sessions that generate come first, one token each; prompts share what is left. */
 static pewter_status collect(pewter_model *model, pewter_error *err)
 {
@@ -55,11 +112,8 @@ static pewter_status collect(pewter_model *model, pewter_error *err)
             const int64_t count = pw_min(pending, plan->width - model->room.n_tokens);
             if (count < 1 || model->room.n_rows == plan->outputs) return PEWTER_OK;
             if (!pw_answer_has_room(&s->answer)) continue;
-            const pewter_status status = add(model, s, count, count == pending, err);
-            if (status == PEWTER_E_LIMIT)
-                end(s, PEWTER_FINISH_LENGTH);
-            else
-                PW_TRY(status);
+            if (s->n_pages == 0 && !may_return(model, s)) continue;
+            PW_TRY(add_or_wait(model, s, count, count == pending, err));
         }
     }
     return PEWTER_OK;

@@ -49,9 +49,9 @@ struct pewter_model {
     pw_kv kv;
     pw_batch_room room;
     pw_sampler_scratch sampler;
-    int64_t context; /* positions that sessions may hold together */
-    pewter_session *sessions;
-    atomic_int stop; /* a session in the batch under way was cancelled */
+    int64_t context;          /* positions that sessions may hold together */
+    pewter_session *sessions; /* oldest first */
+    atomic_int stop;          /* a session in the batch under way was cancelled */
 };
 
 struct pewter_session {
@@ -88,6 +88,9 @@ PW_MUST pewter_status pw_batch_logits(pewter_session *session, const float **log
 /* session.c: pages for the first `positions` positions, writable from position `from` on. */
 PW_MUST pewter_status pw_session_reserve(pewter_session *session, int64_t from, int64_t positions,
                                          pewter_error *err);
+
+/* session.c: gives all pages of a session back; its keys are computed again when there is room. */
+void pw_session_evict(pewter_session *session);
 
 /* session.c: a token was drawn (-1: the logits are not numbers). */
 void pw_session_accept(pewter_session *session, int32_t token);

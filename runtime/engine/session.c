@@ -41,6 +41,12 @@ static void drop_pages(pewter_session *session, int64_t keep)
     }
 }
 
+void pw_session_evict(pewter_session *session)
+{
+    drop_pages(session, 0);
+    session->computed = 0;
+}
+
 /* ---- Life ------------------------------------------------------------------------------------ */
 
 static pewter_status check_options(const pewter_session_options *o, int64_t context,
@@ -121,8 +127,9 @@ static pewter_status new_session(pewter_model *model, const pewter_session_optio
         return status;
     }
     s->options.stop = s->answer.stop;
-    s->next = model->sessions;
-    model->sessions = s;
+    pewter_session **last = &model->sessions;
+    while (*last != NULL) last = &(*last)->next;
+    *last = s;
     *out = s;
     return PEWTER_OK;
 }

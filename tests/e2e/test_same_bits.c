@@ -362,6 +362,59 @@ static void test_goes_on_after_an_answer(void **state)
     tear_down(&t);
 }
 
+/* Answers that want more pages together than there are: the youngest wait, and each says what it says when it
+ * is alone. */
+static void test_waiting_for_pages(void **state)
+{
+    enum { SESSIONS = 4, PROMPT = 20 };
+    fixture *f = *state;
+    fixture_synth(f, "tiny,layers=2,context=1024", "Q8_0", 11);
+    pewter_engine *engine = fixture_engine(f, NULL, 2, 0);
+    pewter_load_options load = pewter_load_defaults();
+    load.context = 256; /* four pages, of which an answer wants three */
+    pewter_model *model = fixture_model(f, engine, &load);
+    pewter_session_options options = pewter_session_defaults();
+    options.max_tokens = 150;
+    options.ignore_eos = true;
+    fixture_answer *alone = calloc(2 * SESSIONS, sizeof *alone), *together = alone + SESSIONS;
+    assert_non_null(alone);
+    pewter_session *sessions[SESSIONS];
+    int32_t ids[PROMPT];
+    for (int i = 0; i < SESSIONS; i++) {
+        options.seed = (uint64_t)i;
+        fixture_ids((uint64_t)i, ids, PROMPT, VOCAB);
+        pewter_session *session = fixture_session(f, model, &options);
+        fixture_must(f, pewter_prompt(session, ids, PROMPT, &f->err));
+        fixture_generate(f, engine, session, &alone[i]);
+        assert_int_equal(alone[i].finish, PEWTER_FINISH_LENGTH);
+        pewter_session_free(session);
+    }
+    for (int i = 0; i < SESSIONS; i++) {
+        options.seed = (uint64_t)i;
+        fixture_ids((uint64_t)i, ids, PROMPT, VOCAB);
+        sessions[i] = fixture_session(f, model, &options);
+        fixture_must(f, pewter_prompt(sessions[i], ids, PROMPT, &f->err));
+    }
+    for (bool goes_on = true; goes_on;) {
+        size_t ready;
+        fixture_must(f, pewter_step(engine, &ready, &f->err));
+        goes_on = false;
+        for (int i = 0; i < SESSIONS; i++) {
+            if (together[i].finish == PEWTER_FINISH_NONE)
+                fixture_take_piece(f, sessions[i], &together[i]);
+            goes_on |= together[i].finish == PEWTER_FINISH_NONE;
+        }
+    }
+    for (int i = 0; i < SESSIONS; i++) {
+        assert_int_equal(together[i].bytes, alone[i].bytes);
+        assert_memory_equal(together[i].text, alone[i].text, alone[i].bytes);
+        pewter_session_free(sessions[i]);
+    }
+    free(alone);
+    pewter_unload(model);
+    pewter_close(engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +423,7 @@ int main(void)
         FIXTURE_TEST(test_formats_of_keys),       FIXTURE_TEST(test_fork_copies_on_write),
         FIXTURE_TEST(test_rewind_to_every_place), FIXTURE_TEST(test_pages_in_disorder),
         FIXTURE_TEST(test_alone_and_in_company),  FIXTURE_TEST(test_goes_on_after_an_answer),
+        FIXTURE_TEST(test_waiting_for_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
