@@ -55,7 +55,8 @@ packages = hwloc libpcre2-8 libutf8proc jansson
 from_pkg = $(eval $1 := $$(shell $(PKG_CONFIG) $2 2>/dev/null))$($1)
 packages_cflags = $(call from_pkg,packages_cflags,--cflags $(packages))
 packages_libs   = $(call from_pkg,packages_libs,--libs $(packages))
-editing_libs    = $(call from_pkg,editing_libs,--libs libedit)
+tool_packages   = libedit libmicrohttpd gnutls
+tool_libs       = $(call from_pkg,tool_libs,--libs $(tool_packages))
 
 flags = -std=c17 -D_GNU_SOURCE -I. -Iinclude $(warnings) $(mode_$(MODE)) -fPIC -pthread \
   -fvisibility=hidden -fstack-protector-strong -ffp-contract=off -fno-math-errno \
@@ -98,7 +99,7 @@ bench_kernel_objects = $(patsubst %.c,$B/%.o,$(wildcard bench/*.c) \
   $(filter-out $B/tests/check/main.o,$(pwcheck_objects))
 
 # The private parts of the library that the command uses too are linked into it once more.
-tool_objects    = $(patsubst %.c,$B/%.o,$(wildcard tools/*.c) runtime/text/json.c kernels/features.c) \
+tool_objects    = $(patsubst %.c,$B/%.o,$(wildcard tools/*.c tools/server/*.c) runtime/text/json.c kernels/features.c) \
   $(bench_model_objects) $(bench_base_objects)
 support_objects = $(patsubst %.c,$B/%.o,$(wildcard tests/support/*.c))
 pwcheck_objects = $(patsubst %.c,$B/%.o,$(wildcard tests/check/*.c))
@@ -116,8 +117,8 @@ all: $(if $(wildcard tools/*.c),$B/pewter) $(if $(filter release,$(MODE)),$(stat
 
 # The flags as they were: a build folder made with others is made again.
 $B/flags: force
-	@$(PKG_CONFIG) --exists $(packages) libedit 2>/dev/null || { \
-	  echo 'The development files of $(packages) libedit are wanted, and not all are found by' \
+	@$(PKG_CONFIG) --exists $(packages) $(tool_packages) 2>/dev/null || { \
+	  echo 'The development files of $(packages) $(tool_packages) are wanted, and not all are found by' \
 	    '$(PKG_CONFIG): make setup installs them on Debian and Ubuntu.' >&2; exit 1; }
 	@mkdir -p $(@D)
 	@echo '$(CC) $(compiler) $(subst ','\'',$(flags))' | cmp -s - $@ || \
@@ -154,7 +155,7 @@ $B/libpewter.so: $(shared)
 
 $B/pewter: $(tool_objects) $(static)
 	@echo "  LINK  $@"
-	$Q $(link) -pie -o $@ $^ $(LDLIBS) $(editing_libs)
+	$Q $(link) -pie -o $@ $^ $(LDLIBS) $(tool_libs)
 
 # ---- Bench ---------------------------------------------------------------------------------------
 

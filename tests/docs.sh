@@ -32,7 +32,7 @@ done < <(grep -oHE '`(include|kernels|backends|scheduler|runtime|tools|tests|doc
 
 # The options in running text, against those that the commands explain.
 pewter=$root/$B/pewter
-for command in '' run chat info devices plan tokenize perplexity logits bench synth; do
+for command in '' run chat serve info devices plan tokenize perplexity logits bench synth; do
     # shellcheck disable=SC2086  # no command is no word
     "$pewter" $command --help </dev/null
 done >"$room/help" 2>&1
@@ -51,7 +51,7 @@ while read -r command option; do
     "$pewter" "$command" --help </dev/null 2>&1 | sed '/^examples:/,$d' | grep -qE -- "(^|[ ,])$option([^a-z-]|\$)"
     says $? "pewter $command is shown with $option, which it does not explain"
 done < <(cat "${documents[@]}" "$room/help" |
-    grep -oE '(^|[ `/])pewter (run|chat|info|devices|plan|tokenize|perplexity|logits|bench|synth) [^`|;#]*' |
+    grep -oE '(^|[ `/])pewter (run|chat|serve|info|devices|plan|tokenize|perplexity|logits|bench|synth) [^`|;#]*' |
     while read -r _ command words; do
         grep -oE -- '(^| )--[a-z][a-z-]+' <<<"$words" | grep -vE -- '--(help|version)$' | sed "s/^ */$command /"
     done | sort -u)

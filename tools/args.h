@@ -14,7 +14,7 @@ typedef enum arg_kind {
     ARG_TEXTS  /* arg_texts: may be given several times */
 } arg_kind;
 
-enum { ARG_MAX_TEXTS = 16, ARG_MAX_PLAIN = 4 };
+enum { ARG_MAX_TEXTS = 16, ARG_MAX_PLAIN = 8 };
 
 typedef struct arg_texts {
     const char *text[ARG_MAX_TEXTS];

@@ -126,8 +126,8 @@ static pewter_status load(const common *c, pewter_engine *engine, const char *pa
     return status;
 }
 
-int common_start(const common *c, const char *path, pewter_load_options *options,
-                 pewter_engine **engine, pewter_model **model)
+int common_load(const common *c, pewter_engine *engine, const char *path,
+                pewter_load_options *options, pewter_model **model)
 {
     pewter_error err;
     if (!kv_of(c->kv, &options->kv)) {
@@ -135,10 +135,15 @@ int common_start(const common *c, const char *path, pewter_load_options *options
                  "--kv: auto, f32, f16, bf16 or q8_0 wanted, found '%.40s'", c->kv);
         return common_failed(PEWTER_E_ARG, &err);
     }
-    const int code = common_open(c, engine);
-    if (code != EXIT_FINE) return code;
-    const pewter_status status = load(c, *engine, path, options, model, &err);
+    const pewter_status status = load(c, engine, path, options, model, &err);
     return status == PEWTER_OK ? EXIT_FINE : common_failed(status, &err);
+}
+
+int common_start(const common *c, const char *path, pewter_load_options *options,
+                 pewter_engine **engine, pewter_model **model)
+{
+    const int code = common_open(c, engine);
+    return code == EXIT_FINE ? common_load(c, *engine, path, options, model) : code;
 }
 
 /* ---- Files and texts ------------------------------------------------------------------------- */

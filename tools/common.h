@@ -30,6 +30,10 @@ int common_open(const common *c, pewter_engine **out);
 int common_start(const common *c, const char *path, pewter_load_options *options,
                  pewter_engine **engine, pewter_model **model);
 
+/* The same into an engine that is open. */
+int common_load(const common *c, pewter_engine *engine, const char *path,
+                pewter_load_options *options, pewter_model **model);
+
 /* "pewter: <message>" on stderr. Returns the exit code. */
 int common_failed(pewter_status status, const pewter_error *err);
 

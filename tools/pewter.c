@@ -17,6 +17,7 @@ static const struct {
 } commands[] = {
     {"run", cmd_run, "a prompt in, text out"},
     {"chat", cmd_chat, "a conversation at the terminal"},
+    {"serve", cmd_serve, "an HTTP service for programs written for OpenAI's API"},
     {"info", cmd_info, "what a model file holds"},
     {"devices", cmd_devices, "the machine: cores, caches, memory, limits"},
     {"plan", cmd_plan, "what runs where, by which kernel, in how much memory"},

@@ -42,6 +42,8 @@ need_build() {
     need libutf8proc-dev has_library libutf8proc
     need libjansson-dev has_library jansson
     need libedit-dev has_library libedit
+    need libmicrohttpd-dev has_library libmicrohttpd
+    need libgnutls28-dev has_library gnutls
 }
 
 need_model() {
@@ -102,6 +104,8 @@ need_arm() {
     need libutf8proc-dev:arm64 has_arm_library libutf8proc.so
     need libjansson-dev:arm64 has_arm_library libjansson.so
     need libedit-dev:arm64 has_arm_library libedit.so
+    need libmicrohttpd-dev:arm64 has_arm_library libmicrohttpd.so
+    need libgnutls28-dev:arm64 has_arm_library libgnutls.so
     need libcmocka-dev:arm64 has_arm_library libcmocka.so
 }
 

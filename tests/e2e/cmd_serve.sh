@@ -1,0 +1,131 @@
+#!/bin/bash
+# The service over loopback: answers whole and in a stream, the routes of OpenAI and Azure, keys, refusals
+# in OpenAI's shape, and an end that lets what is under way finish.
+# shellcheck source=tests/e2e/command.bash
+. "$(dirname "$0")/command.bash"
+make_model
+
+serve() { # serve ARGUMENT...: starts it; its port is in $port
+    rm -f served
+    "$pewter" serve "$@" >served 2>serve_err &
+    job=$!
+    wait_for 30 grep -q '^listening on ' served
+    port=$(sed -n 's/.*:\([0-9]*\)$/\1/p' served)
+}
+
+stopped() { # stopped: SIGTERM, and its exit status
+    kill -TERM "$job"
+    wait "$job"
+}
+
+# One request; the head of the reply goes to head, its body to out, whatever its framing.
+ask() { # ask METHOD PATH [BODY [HEADER...]]
+    local method=$1 path=$2 body=${3:-} line
+    shift 2
+    [ $# -eq 0 ] || shift
+    exec 3<>"/dev/tcp/127.0.0.1/$port" || return 1
+    {
+        printf '%s %s HTTP/1.0\r\nHost: here\r\nContent-Length: %d\r\n' "$method" "$path" "$(LC_ALL=C; echo ${#body})"
+        for line in "$@"; do printf '%s\r\n' "$line"; done
+        printf '\r\n%s' "$body"
+    } >&3
+    timeout 200 cat <&3 >reply
+    exec 3>&-
+    tr -d '\r' <reply | sed '/^$/q' >./head
+    tr -d '\r' <reply | sed '1,/^$/d' >out
+    status=$(sed -n '1s/^HTTP[^ ]* \([0-9]*\).*/\1/p' ./head)
+}
+
+gives() { # gives STATUS PATTERN METHOD PATH [BODY [HEADER...]]
+    local wanted=$1 pattern=$2
+    shift 2
+    ask "$@"
+    [ "$status" = "$wanted" ] && LC_ALL=C grep -qaE -- "$pattern" out
+    says $? "$1 $2 ${3:-}: $status, $wanted wanted and: $pattern"
+}
+
+hello='"messages":[{"role":"user","content":"Hello"}],"temperature":0,"max_tokens":4'
+
+# ---- Options --------------------------------------------------------------------------------------
+refused 2 "MODEL... is wanted" serve
+refused 2 "--port wants 0 to 65535, found 70000" serve model.gguf --port 70000
+refused 1 "--keys FILE says who may ask" serve model.gguf --host 0.0.0.0 --port 0
+refused 1 "--host wants an address such as 127.0.0.1" serve model.gguf --host nowhere.example
+echo secret >open.txt && chmod 644 open.txt
+refused 1 "only its owner may read is wanted .mode 0400., 0644 found" serve model.gguf --keys open.txt
+refused 2 "two models of the name 'model'" serve model.gguf model.gguf
+
+# ---- Answers --------------------------------------------------------------------------------------
+serve model.gguf --port 0 --alias tiny
+says $? "it says where it listens"
+gives 200 '"status":"ok"' GET /health
+gives 200 '"data":\[\{"id":"tiny","object":"model"' GET /v1/models
+gives 200 '"id":"tiny"' GET /v1/models/tiny
+gives 200 '"object":"chat.completion",.*"role":"assistant","content":".*"finish_reason":"length".*"completion_tokens":4' \
+    POST /v1/chat/completions "{\"model\":\"tiny\",$hello}"
+is_json out whole
+says $? "a whole answer is JSON"
+content=$(sed -E 's/.*"content":"(([^"\\]|\\.)*)".*/\1/' out)
+gives 200 '^data: \[DONE\]' POST /v1/chat/completions \
+    "{\"model\":\"tiny\",$hello,\"stream\":true,\"stream_options\":{\"include_usage\":true}}"
+grep -q '"delta":{"role":"assistant","content":""}' out && grep -q '"choices":\[\],"usage":{"prompt_tokens"' out
+says $? "a stream begins with the role and ends with the usage"
+[ "$(sed -nE 's/.*"delta":\{"content":"(([^"\\]|\\.)*)"\}.*/\1/p' out | tr -d '\n')" = "$content" ]
+says $? "a stream says what the whole answer says"
+gives 200 '"object":"text_completion".*"text":' POST /v1/completions '{"model":"tiny","prompt":[1,2,3],"max_tokens":3}'
+gives 200 '"index":1' POST /v1/chat/completions "{\"model\":\"tiny\",$hello,\"n\":2}"
+gives 200 '"object":"chat.completion"' POST '/openai/deployments/tiny/chat/completions?api-version=2024-10-21' "{$hello}"
+
+# ---- Refusals -------------------------------------------------------------------------------------
+chat=/v1/chat/completions
+gives 404 '"code":"model_not_found"' POST $chat "{\"model\":\"gpt\",$hello}"
+gives 404 'no such route' GET /v2
+gives 405 'no such route' GET $chat
+gives 400 'JSON breaks at line 1' POST $chat '{'
+gives 400 '"param":"temperature"' POST $chat "{\"model\":\"tiny\",\"messages\":[],\"temperature\":\"hot\"}"
+gives 400 'n: a whole number from 1 to 8 wanted, 1000000 found' POST $chat "{\"model\":\"tiny\",$hello,\"n\":1000000}"
+gives 400 'messages: a list of 1 to 4096 wanted, 0 found' POST $chat '{"model":"tiny"}'
+gives 400 '"code":"context_length_exceeded"' POST /v1/completions \
+    "{\"model\":\"tiny\",\"prompt\":\"$(yes word | head -n 2000 | tr '\n' ' ')\"}"
+gives 400 'a token from 0 to 511 wanted, 512 found' POST /v1/completions '{"model":"tiny","prompt":[512]}'
+gives 200 '"finish_reason":"(length|stop)"' POST $chat "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"max_tokens\":1000000000}"
+
+# ---- Many at once, a client that leaves, the end ---------------------------------------------------
+for i in 1 2 3 4 5 6 7 8; do
+    (exec 3<>"/dev/tcp/127.0.0.1/$port"
+     body="{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello $i\"}],\"temperature\":0,\"max_tokens\":150,\"ignore_eos\":true}"
+     printf 'POST %s HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' $chat ${#body} "$body" >&3
+     timeout 200 cat <&3 >many.$i) &
+    many[i]=$!
+done
+wait "${many[@]}"
+[ "$(grep -l '"completion_tokens":150' many.* | wc -l)" -eq 8 ]
+says $? "eight at once, beyond what the context holds together, are all answered whole"
+same=0
+for i in 1 2 3 4 5 6 7 8; do
+    ask POST $chat "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello $i\"}],\"temperature\":0,\"max_tokens\":150,\"ignore_eos\":true}"
+    [ "$(sed 's/.*"choices"//' out)" = "$(tr -d '\r' <many.$i | sed '1,/^$/d' | sed 's/.*"choices"//')" ] && same=$((same + 1))
+done
+[ $same -eq 8 ]
+says $? "an answer is the same alone and in company: $same of 8"
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+body="{\"model\":\"tiny\",$hello,\"stream\":true}"
+printf 'POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s' $chat ${#body} "$body" >&3
+exec 3>&-
+gives 200 '"status":"ok"' GET /health
+stopped
+says $? "SIGTERM ends it: exit status $?"
+[ ! -s serve_err ]
+says $? "it says nothing on stderr"
+
+# ---- Keys -----------------------------------------------------------------------------------------
+(umask 077 && printf 'first-key\nsha256:%s\n' "$(printf second | sha256sum | cut -d ' ' -f 1)" >keys.txt)
+serve model.gguf --port 0 --keys keys.txt
+gives 401 'an API key is wanted' GET /v1/models
+gives 401 '"code":"invalid_api_key"' GET /v1/models '' 'Authorization: Bearer wrong'
+gives 200 '"object":"list"' GET /v1/models '' 'Authorization: Bearer first-key'
+gives 200 '"object":"list"' GET /v1/models '' 'api-key: second'
+gives 200 '"status":"ok"' GET /health
+stopped
+says $? "SIGTERM ends it, keys and all"
+finish

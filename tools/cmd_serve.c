@@ -1,0 +1,237 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/commands.h"
+#include "tools/common.h"
+#include "tools/server/http.h"
+
+static const arg_command command = {
+    .name = "serve",
+    .plain = "MODEL...",
+    .summary = "An HTTP service that programs written for OpenAI's API can call unchanged.",
+    .examples = "pewter serve model.gguf\n"
+                "pewter serve model.gguf --alias gpt-4o --port 9000 --keys keys.txt\n"
+                "curl http://127.0.0.1:8080/v1/chat/completions \\\n"
+                "    -d '{\"model\": \"model\", \"messages\": [{\"role\": \"user\", \"content\": "
+                "\"Hello\"}]}'",
+    .plain_least = 1,
+    .plain_most = ARG_MAX_PLAIN,
+};
+
+enum { DRAIN_SECONDS = 10, WAITING = 256, RUNNING = 64 };
+
+typedef struct serve_options {
+    common common;
+    arg_texts aliases;
+    const char *host, *keys;
+    int32_t port;
+    bool anybody;
+} serve_options;
+
+/* What is open, in the order in which it was opened. */
+typedef struct server {
+    pewter_engine *engine;
+    served_models models;
+    keys keys;
+    queue *queue;
+    http *http;
+    char names[REQUEST_MAX_MODELS][256];
+} server;
+
+/* ---- Models ---------------------------------------------------------------------------------- */
+
+/* The file's name without its folder and ending. */
+static void name_of(const char *path, char *out, size_t cap)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(out, cap, "%s", slash != NULL ? slash + 1 : path);
+    char *dot = strrchr(out, '.');
+    if (dot != NULL && dot != out) *dot = 0;
+}
+
+static int load_models(server *s, const serve_options *o, const char *const *paths, int count)
+{
+    for (int i = 0; i < count; i++) {
+        served_model *m = &s->models.list[i];
+        pewter_load_options options = pewter_load_defaults();
+        const int code = common_load(&o->common, s->engine, paths[i], &options, &m->model);
+        if (code != EXIT_FINE) return code;
+        s->models.count++;
+        pewter_error err;
+        m->info.size = sizeof m->info;
+        const pewter_status status = pewter_model_get(m->model, &m->info, &err);
+        if (status != PEWTER_OK) return common_failed(status, &err);
+        name_of(paths[i], s->names[i], sizeof s->names[i]);
+        m->id = (size_t)i < o->aliases.count ? o->aliases.text[i] : s->names[i];
+        for (int k = 0; k < i; k++) {
+            if (strcmp(s->models.list[k].id, m->id) != 0) continue;
+            fprintf(stderr, "pewter serve: two models of the name '%s': --alias gives others\n",
+                    m->id);
+            return EXIT_USAGE;
+        }
+    }
+    return EXIT_FINE;
+}
+
+/* ---- The socket ------------------------------------------------------------------------------ */
+
+static bool address_of(const serve_options *o, struct sockaddr_storage *out, socklen_t *bytes)
+{
+    const char *host = strcmp(o->host, "localhost") == 0 ? "127.0.0.1" : o->host;
+    struct sockaddr_in *four = (struct sockaddr_in *)(void *)out;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)out;
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, host, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = htons((uint16_t)o->port);
+        *bytes = sizeof *four;
+        return true;
+    }
+    if (inet_pton(AF_INET6, host, &six->sin6_addr) == 1) {
+        six->sin6_family = AF_INET6;
+        six->sin6_port = htons((uint16_t)o->port);
+        *bytes = sizeof *six;
+        return true;
+    }
+    fprintf(stderr, "pewter serve: --host wants an address such as 127.0.0.1 or ::1, found '%s'\n",
+            o->host);
+    return false;
+}
+
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(
+            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
+    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
+    return ntohl(four->sin_addr.s_addr) >> 24 == 127;
+}
+
+/* A socket that listens; its port goes to *port. -1 after a sentence on stderr. */
+static int listen_on(const serve_options *o, int *port)
+{
+    struct sockaddr_storage address;
+    socklen_t bytes;
+    if (!address_of(o, &address, &bytes)) return -1;
+    if (!is_loopback(&address) && o->keys == NULL && !o->anybody) {
+        fprintf(
+            stderr,
+            "pewter serve: %s can be reached from other machines: --keys FILE says who may ask, "
+            "--anybody that all may\n",
+            o->host);
+        return -1;
+    }
+    const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int on = 1;
+    if (fd >= 0) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    const struct sockaddr *any = (const struct sockaddr *)(const void *)&address;
+    if (fd < 0 || bind(fd, any, bytes) != 0 || listen(fd, 512) != 0 ||
+        getsockname(fd, (struct sockaddr *)(void *)&address, &bytes) != 0) {
+        fprintf(stderr, "pewter serve: %s, port %d: %s\n", o->host, o->port, strerror(errno));
+        if (fd >= 0) close(fd);
+        return -1;
+    }
+    *port = ntohs(address.ss_family == AF_INET6
+                      ? ((const struct sockaddr_in6 *)(const void *)&address)->sin6_port
+                      : ((const struct sockaddr_in *)(const void *)&address)->sin_port);
+    return fd;
+}
+
+/* ---- Service --------------------------------------------------------------------------------- */
+
+/* The signals that end the service, from here on only taken by sigwait. */
+static sigset_t block_signals(void)
+{
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return ends;
+}
+
+/* Until what is under way has ended, ten seconds, or a second signal. */
+static void drain(server *s, const sigset_t *ends)
+{
+    http_close(s->http);
+    queue_close(s->queue);
+    const struct timespec tick = {.tv_nsec = 20000000};
+    for (int i = 0; i < DRAIN_SECONDS * 50 && http_busy(s->http) > 0; i++)
+        if (sigtimedwait(ends, NULL, &tick) > 0) break;
+}
+
+static int serve(server *s, const serve_options *o)
+{
+    int port;
+    const sigset_t ends = block_signals();
+    const int fd = listen_on(o, &port);
+    if (fd < 0) return EXIT_FAILED;
+    s->models.created = (int64_t)time(NULL);
+    s->queue = queue_new(s->engine, WAITING, RUNNING);
+    if (s->queue == NULL) {
+        close(fd);
+        return EXIT_FAILED;
+    }
+    s->http = http_new(fd, &s->models, s->queue, &s->keys);
+    int code = EXIT_FAILED;
+    if (s->http != NULL) {
+        const char *brackets = strchr(o->host, ':') != NULL ? "[]" : "";
+        printf("listening on http://%.1s%s%s:%d\n", brackets, o->host, brackets[0] != 0 ? "]" : "",
+               port);
+        fflush(stdout);
+        int signal_number;
+        sigwait(&ends, &signal_number);
+        drain(s, &ends);
+        code = EXIT_FINE;
+    }
+    queue_stop(s->queue);
+    http_free(s->http);
+    queue_free(s->queue);
+    return code;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    serve_options o = {.host = "127.0.0.1", .port = 8080};
+    common_options(&o.common);
+    const arg_option own[] = {
+        {"--alias", NULL, ARG_TEXTS, &o.aliases, "NAME",
+         "the name that requests give a model; one for each MODEL, in order"},
+        {"--host", NULL, ARG_TEXT, &o.host, "H", "address to listen on; default: 127.0.0.1"},
+        {"--port", NULL, ARG_INT, &o.port, "N", "port, 0: one that is free; default: 8080"},
+        {"--keys", NULL, ARG_TEXT, &o.keys, "FILE",
+         "keys that may ask, one a line, plain or sha256:HASH; mode 0400"},
+        {"--anybody", NULL, ARG_FLAG, &o.anybody, NULL,
+         "take requests without a key from other machines"},
+        {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
+    };
+    const arg_option *const tables[] = {own, o.common.model_table, o.common.trust_table,
+                                        o.common.engine_table, NULL};
+    const char *plain[ARG_MAX_PLAIN];
+    int n_plain;
+    const arg_result result = args_parse(&command, tables, argc, argv, plain, &n_plain);
+    if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
+    if (o.port < 0 || o.port > 65535) {
+        fprintf(stderr, "pewter serve: --port wants 0 to 65535, found %d\n", o.port);
+        return EXIT_USAGE;
+    }
+    static server s;
+    int code = o.keys == NULL || keys_read(o.keys, &s.keys) ? EXIT_FINE : EXIT_FAILED;
+    common_catch(NULL);
+    if (code == EXIT_FINE) code = common_open(&o.common, &s.engine);
+    if (code == EXIT_FINE) code = load_models(&s, &o, plain, n_plain);
+    common_release();
+    if (code == EXIT_FINE) code = serve(&s, &o);
+    for (size_t i = 0; i < s.models.count; i++) pewter_unload(s.models.list[i].model);
+    pewter_close(s.engine);
+    keys_free(&s.keys);
+    return code;
+}

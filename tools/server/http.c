@@ -1,0 +1,352 @@
+#include "tools/server/http.h"
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/server/reply.h"
+
+struct http {
+    struct MHD_Daemon *daemon;
+    const served_models *models;
+    queue *queue;
+    const keys *keys;
+    atomic_size_t busy; /* requests that have no whole reply yet */
+};
+
+/* What a route is called with. */
+typedef struct exchange {
+    http *http;
+    struct MHD_Connection *connection;
+    const struct route *route;
+    const served_model *model; /* that the path names */
+    textbuf body;
+    refusal refused;
+    job *job;
+    reply reply;
+    textbuf out; /* of a stream: what was not sent yet, from `sent` on */
+    size_t sent;
+} exchange;
+
+typedef enum MHD_Result handle_fn(exchange *e);
+
+typedef struct route {
+    const char *method, *path; /* a '*' stands for a model's name */
+    handle_fn *handle;
+    bool open; /* without a key */
+} route;
+
+/* ---- Replies --------------------------------------------------------------------------------- */
+
+static enum MHD_Result send_text(exchange *e, int status, textbuf *t, const char *type)
+{
+    if (t->failed) return MHD_NO;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(t->bytes, t->data, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        text_free(t);
+        return MHD_NO;
+    }
+    char seconds[16];
+    MHD_add_response_header(response, "Content-Type", type);
+    if (e->refused.retry_after > 0) {
+        snprintf(seconds, sizeof seconds, "%d", e->refused.retry_after);
+        MHD_add_response_header(response, "Retry-After", seconds);
+    }
+    if (status == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+    const enum MHD_Result result = MHD_queue_response(e->connection, (unsigned)status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result send_refusal(exchange *e)
+{
+    textbuf t = {0};
+    refusal_write(&e->refused, &t);
+    return send_text(e, e->refused.status, &t, "application/json");
+}
+
+static enum MHD_Result send_json(exchange *e, textbuf *t)
+{
+    return send_text(e, 200, t, "application/json");
+}
+
+/* ---- Streams --------------------------------------------------------------------------------- */
+
+static void wake(void *context)
+{
+    MHD_resume_connection(((exchange *)context)->connection);
+}
+
+/* What is new of the stream goes to e->out. Nothing new: the connection sleeps until there is. */
+static void take_news(exchange *e)
+{
+    e->out.bytes = e->sent = 0;
+    queue_lock(e->http->queue);
+    reply_news(&e->reply, e->job, &e->out);
+    if (e->out.bytes == 0 && !e->reply.closed) {
+        e->job->waits = true;
+        MHD_suspend_connection(e->connection);
+    }
+    queue_unlock(e->http->queue);
+}
+
+static ssize_t read_stream(void *context, uint64_t at, char *to, size_t most)
+{
+    (void)at;
+    exchange *e = context;
+    if (e->sent == e->out.bytes) {
+        if (e->reply.closed) return MHD_CONTENT_READER_END_OF_STREAM;
+        take_news(e);
+        if (e->out.failed) return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    const size_t left = e->out.bytes - e->sent, bytes = left < most ? left : most;
+    if (bytes > 0) memcpy(to, e->out.data + e->sent, bytes);
+    e->sent += bytes;
+    return (ssize_t)bytes;
+}
+
+static enum MHD_Result send_stream(exchange *e)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16 << 10, read_stream, e, NULL);
+    if (response == NULL) return MHD_NO;
+    MHD_add_response_header(response, "Content-Type", "text/event-stream; charset=utf-8");
+    MHD_add_response_header(response, "Cache-Control", "no-cache");
+    const enum MHD_Result result = MHD_queue_response(e->connection, 200, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* ---- Routes ---------------------------------------------------------------------------------- */
+
+/* A job for the body; false after a refusal. */
+static bool start(exchange *e, request_kind kind)
+{
+    job *j = calloc(1, sizeof *j);
+    if (j == NULL) return refuse(&e->refused, 503, NULL, "no memory for a request");
+    j->wake = wake;
+    j->context = e;
+    const char *body = e->body.data != NULL ? e->body.data : "";
+    bool ok = request_read(&j->request, kind, e->http->models, e->model, body, e->body.bytes,
+                           &e->refused);
+    if (e->body.data != NULL) explicit_bzero(e->body.data, e->body.cap);
+    if (ok && !reply_new(&e->reply, kind))
+        ok = refuse(&e->refused, 503, NULL, "the system has no random numbers now");
+    /* Before the engine thread sees it: a whole answer is waited for. */
+    j->waits = !j->request.stream;
+    if (ok && j->waits) MHD_suspend_connection(e->connection);
+    if (ok && !queue_add(e->http->queue, j, &e->refused)) {
+        if (j->waits) MHD_resume_connection(e->connection);
+        ok = false;
+    }
+    if (!ok) {
+        request_free(&j->request);
+        free(j);
+        return false;
+    }
+    e->job = j;
+    return true;
+}
+
+static enum MHD_Result answer(exchange *e, request_kind kind)
+{
+    if (e->job == NULL) {
+        if (!start(e, kind)) return send_refusal(e);
+        return e->job->request.stream ? send_stream(e) : MHD_YES;
+    }
+    textbuf t = {0};
+    queue_lock(e->http->queue);
+    const bool ended = e->job->ended;
+    e->refused = e->job->failed;
+    if (ended && e->refused.status == 0) reply_whole(&e->reply, e->job, &t);
+    queue_unlock(e->http->queue);
+    if (!ended) return MHD_YES;
+    return e->refused.status != 0 ? send_refusal(e) : send_json(e, &t);
+}
+
+static enum MHD_Result chat(exchange *e)
+{
+    return answer(e, REQUEST_CHAT);
+}
+
+static enum MHD_Result completion(exchange *e)
+{
+    return answer(e, REQUEST_COMPLETION);
+}
+
+static enum MHD_Result list_models(exchange *e)
+{
+    textbuf t = {0};
+    reply_models(e->http->models, &t);
+    return send_json(e, &t);
+}
+
+static enum MHD_Result show_model(exchange *e)
+{
+    textbuf t = {0};
+    reply_model(e->http->models, e->model, &t);
+    return send_json(e, &t);
+}
+
+static enum MHD_Result health(exchange *e)
+{
+    textbuf t = {0};
+    text_print(&t, "{\"status\":\"ok\"}");
+    return send_json(e, &t);
+}
+
+static const route routes[] = {
+    {"POST", "/v1/chat/completions", chat, false},
+    {"POST", "/v1/completions", completion, false},
+    {"GET", "/v1/models", list_models, false},
+    {"GET", "/v1/models/*", show_model, false},
+    {"POST", "/openai/deployments/*/chat/completions", chat, false},
+    {"POST", "/openai/deployments/*/completions", completion, false},
+    {"GET", "/health", health, true},
+    {"GET", "/ready", health, true},
+};
+
+/* Whether a path is the route's; the name that stands for its '*' goes to `name`. */
+static bool matches(const char *pattern, const char *path, char *name, size_t cap)
+{
+    const char *star = strchr(pattern, '*');
+    if (star == NULL) return strcmp(pattern, path) == 0;
+    const size_t before = (size_t)(star - pattern), after = strlen(star + 1);
+    const size_t bytes = strlen(path);
+    if (bytes <= before + after || strncmp(pattern, path, before) != 0) return false;
+    if (strcmp(path + bytes - after, star + 1) != 0) return false;
+    /* Within a path a name ends at a slash; at its end it may hold some. */
+    if (after > 0 && memchr(path + before, '/', bytes - before - after) != NULL) return false;
+    snprintf(name, cap, "%.*s", (int)(bytes - before - after), path + before);
+    return true;
+}
+
+/* Finds the route and the model of the path. */
+static bool find_route(exchange *e, const char *method, const char *path)
+{
+    char name[256] = "";
+    bool other = false;
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (!matches(routes[i].path, path, name, sizeof name)) continue;
+        if (strcmp(routes[i].method, method) == 0) e->route = &routes[i];
+        other = true;
+    }
+    if (e->route == NULL)
+        return refuse(&e->refused, other ? 405 : 404, NULL, "%s %.200s: no such route",
+                      method, path);
+    if (strchr(e->route->path, '*') == NULL) return true;
+    e->model = request_model(e->http->models, name, &e->refused);
+    return e->model != NULL;
+}
+
+static bool allowed(exchange *e)
+{
+    if (e->http->keys->count == 0 || (e->route != NULL && e->route->open)) return true;
+    const char *bearer =
+        MHD_lookup_connection_value(e->connection, MHD_HEADER_KIND, "Authorization");
+    const char *key = MHD_lookup_connection_value(e->connection, MHD_HEADER_KIND, "api-key");
+    if (bearer != NULL && strncasecmp(bearer, "Bearer ", 7) == 0) key = bearer + 7;
+    if (key != NULL && keys_find(e->http->keys, key, strlen(key)) >= 0) return true;
+    refuse(&e->refused, 401, NULL, key != NULL ? "the API key is not one that may ask here"
+                                               : "an API key is wanted: Authorization: Bearer KEY, or "
+                                                 "api-key: KEY");
+    e->refused.code = "invalid_api_key";
+    return false;
+}
+
+/* ---- Connections ----------------------------------------------------------------------------- */
+
+static exchange *begin(http *h, struct MHD_Connection *connection, const char *method,
+                       const char *path)
+{
+    exchange *e = calloc(1, sizeof *e);
+    if (e == NULL) return NULL;
+    e->http = h;
+    e->connection = connection;
+    atomic_fetch_add(&h->busy, 1);
+    refusal unknown = {0};
+    if (!find_route(e, method, path)) unknown = e->refused;
+    if (allowed(e)) e->refused = unknown; /* who has no key learns of no route */
+    return e;
+}
+
+static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path,
+                              const char *method, const char *version, const char *data,
+                              size_t *bytes, void **state)
+{
+    (void)version;
+    exchange *e = *state;
+    if (e == NULL) {
+        e = begin(context, connection, method, path);
+        *state = e;
+        return e != NULL ? MHD_YES : MHD_NO;
+    }
+    if (*bytes > 0) {
+        if (e->refused.status == 0 && e->body.bytes + *bytes > HTTP_MAX_BODY)
+            refuse(&e->refused, 413, NULL, "the body has more than %d bytes", HTTP_MAX_BODY);
+        if (e->refused.status == 0) text_add(&e->body, data, *bytes);
+        *bytes = 0;
+        return MHD_YES;
+    }
+    if (e->body.failed) refuse(&e->refused, 503, NULL, "no memory for the body");
+    if (e->refused.status != 0) return send_refusal(e);
+    return e->route->handle(e);
+}
+
+static void completed(void *context, struct MHD_Connection *connection, void **state,
+                      enum MHD_RequestTerminationCode code)
+{
+    (void)context, (void)connection, (void)code;
+    exchange *e = *state;
+    if (e == NULL) return;
+    atomic_fetch_sub(&e->http->busy, 1);
+    if (e->job != NULL) queue_leave(e->http->queue, e->job);
+    if (e->body.data != NULL) explicit_bzero(e->body.data, e->body.cap);
+    if (e->out.data != NULL) explicit_bzero(e->out.data, e->out.cap);
+    text_free(&e->body);
+    text_free(&e->out);
+    free(e);
+    *state = NULL;
+}
+
+http *http_new(int socket, const served_models *models, queue *q, const keys *k)
+{
+    http *h = calloc(1, sizeof *h);
+    if (h == NULL) {
+        fprintf(stderr, "pewter serve: no memory for a server\n");
+        return NULL;
+    }
+    *h = (http){.models = models, .queue = q, .keys = k};
+    const unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL |
+                           MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+    h->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, handle, h, MHD_OPTION_LISTEN_SOCKET, socket,
+        MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)HTTP_MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_SECONDS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MAX_HEADERS, MHD_OPTION_STRICT_FOR_CLIENT,
+        1, MHD_OPTION_END);
+    if (h->daemon != NULL) return h;
+    fprintf(stderr, "pewter serve: the server could not be started\n");
+    free(h);
+    return NULL;
+}
+
+size_t http_busy(http *h)
+{
+    return atomic_load(&h->busy);
+}
+
+void http_close(http *h)
+{
+    MHD_quiesce_daemon(h->daemon);
+}
+
+void http_free(http *h)
+{
+    if (h == NULL) return;
+    MHD_stop_daemon(h->daemon);
+    free(h);
+}

@@ -1,0 +1,31 @@
+/* One request on its way: the poll thread reads it and writes its reply, the engine thread answers it. */
+#ifndef PW_TOOLS_SERVER_JOB_H
+#define PW_TOOLS_SERVER_JOB_H
+
+#include "tools/server/request.h"
+
+/* One answer. Under the queue's lock. */
+typedef struct job_answer {
+    textbuf said;  /* all of it so far */
+    int64_t tokens;
+    pewter_finish finish;
+} job_answer;
+
+/* Called by the engine thread under the queue's lock when a job that waits has news. */
+typedef void job_wake(void *context);
+
+typedef struct job {
+    request request; /* read only from the moment it is queued */
+    /* Under the queue's lock. */
+    struct job *next;
+    job_answer answer[REQUEST_MAX_CHOICES];
+    refusal failed; /* what ended it before its answers did */
+    bool ended;     /* nothing more will come */
+    bool waits;     /* the poll thread wants to be woken */
+    bool left;      /* the poll thread holds it no more */
+    job_wake *wake;
+    void *context;
+    pewter_session *session[REQUEST_MAX_CHOICES]; /* NULL: not begun, or ended */
+} job;
+
+#endif

@@ -1,0 +1,309 @@
+#include "tools/server/queue.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct queue {
+    pewter_engine *engine;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t news; /* a job was added or left, or the end is wanted */
+    job *waiting, **last_waiting;
+    job *running; /* oldest first */
+    size_t n_waiting, n_running, most_waiting, most_running;
+    bool closed, ending;
+    queue_counts total;
+};
+
+void queue_lock(queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+}
+
+void queue_unlock(queue *q)
+{
+    pthread_mutex_unlock(&q->lock);
+}
+
+static void free_job(job *j)
+{
+    for (size_t i = 0; i < REQUEST_MAX_CHOICES; i++) {
+        if (j->answer[i].said.data != NULL)
+            explicit_bzero(j->answer[i].said.data, j->answer[i].said.cap);
+        text_free(&j->answer[i].said);
+    }
+    request_free(&j->request);
+    free(j);
+}
+
+static void wake(job *j)
+{
+    if (!j->waits) return;
+    j->waits = false;
+    j->wake(j->context);
+}
+
+/* Nothing more will come of the job; the engine thread holds it no more. */
+static void end_job(job *j)
+{
+    j->ended = true;
+    if (j->left)
+        free_job(j);
+    else
+        wake(j);
+}
+
+static void cancel(job *j)
+{
+    for (size_t i = 0; i < REQUEST_MAX_CHOICES; i++) pewter_cancel(j->session[i]);
+}
+
+/* ---- The engine thread ----------------------------------------------------------------------- */
+
+static void free_sessions(pewter_session *const sessions[REQUEST_MAX_CHOICES])
+{
+    for (size_t i = 0; i < REQUEST_MAX_CHOICES; i++) pewter_session_free(sessions[i]);
+}
+
+/* Takes a job's sessions out of the poll thread's reach, and frees them. */
+static void end_sessions(queue *q, job *j)
+{
+    pewter_session *sessions[REQUEST_MAX_CHOICES];
+    queue_lock(q);
+    memcpy(sessions, j->session, sizeof sessions);
+    memset(j->session, 0, sizeof j->session);
+    queue_unlock(q);
+    free_sessions(sessions);
+}
+
+/* Sessions with the prompt in them. PEWTER_E_LIMIT: not now. */
+static pewter_status begin(const request *r, pewter_session *sessions[REQUEST_MAX_CHOICES],
+                           pewter_error *err)
+{
+    for (int32_t i = 0; i < r->choices; i++) {
+        pewter_session_options options = r->options;
+        options.seed += (uint64_t)i;
+        pewter_status status = pewter_session_new(r->model->model, &options, &sessions[i], err);
+        if (status == PEWTER_OK) status = pewter_prompt(sessions[i], r->ids, r->n_ids, err);
+        if (status == PEWTER_OK) continue;
+        free_sessions(sessions);
+        return status;
+    }
+    return PEWTER_OK;
+}
+
+/* Moves what waits and fits to what runs. Called and left under the lock. */
+static void admit(queue *q)
+{
+    while (q->waiting != NULL && q->n_running < q->most_running) {
+        job *j = q->waiting;
+        pewter_session *sessions[REQUEST_MAX_CHOICES] = {NULL};
+        pewter_error err;
+        const bool left = j->left;
+        queue_unlock(q);
+        const pewter_status status =
+            left ? PEWTER_E_CANCELLED : begin(&j->request, sessions, &err);
+        queue_lock(q);
+        if (status == PEWTER_E_LIMIT && q->n_running > 0) return;
+        q->waiting = j->next;
+        if (q->waiting == NULL) q->last_waiting = &q->waiting;
+        q->n_waiting--;
+        j->next = NULL;
+        if (status != PEWTER_OK) {
+            if (status != PEWTER_E_CANCELLED) refuse_status(&j->failed, status, &err);
+            end_job(j);
+            continue;
+        }
+        memcpy(j->session, sessions, sizeof sessions);
+        if (j->left) cancel(j); /* meanwhile */
+        job **at = &q->running;
+        while (*at != NULL) at = &(*at)->next;
+        *at = j;
+        q->n_running++;
+        q->total.prompt_tokens += j->request.n_ids;
+    }
+}
+
+/* What the sessions of a job have said since the last step; true while one goes on. */
+static bool take_pieces(queue *q, job *j)
+{
+    bool goes_on = false;
+    for (int32_t i = 0; i < j->request.choices; i++) {
+        job_answer *a = &j->answer[i];
+        if (a->finish != PEWTER_FINISH_NONE) continue;
+        pewter_piece piece = {.size = sizeof piece};
+        pewter_stats stats = {.size = sizeof stats};
+        pewter_error err;
+        pewter_status status = pewter_next(j->session[i], &piece, &err);
+        if (status == PEWTER_OK) status = pewter_stats_get(j->session[i], &stats, &err);
+        queue_lock(q);
+        if (status != PEWTER_OK) refuse_status(&j->failed, status, &err);
+        text_add(&a->said, piece.text, piece.bytes);
+        q->total.generated_tokens += (uint64_t)(stats.generated_tokens - a->tokens);
+        a->tokens = stats.generated_tokens;
+        a->finish = status == PEWTER_OK ? piece.finish : PEWTER_FINISH_ERROR;
+        if (a->said.failed) a->finish = PEWTER_FINISH_ERROR;
+        if (piece.bytes > 0 && a->finish == PEWTER_FINISH_NONE) wake(j);
+        goes_on |= a->finish == PEWTER_FINISH_NONE;
+        queue_unlock(q);
+    }
+    return goes_on;
+}
+
+static void fail_all(queue *q, pewter_status status, const pewter_error *err)
+{
+    queue_lock(q);
+    for (job *j = q->running; j != NULL; j = j->next) {
+        refuse_status(&j->failed, status, err);
+        for (int32_t i = 0; i < j->request.choices; i++)
+            j->answer[i].finish = PEWTER_FINISH_ERROR;
+    }
+    queue_unlock(q);
+}
+
+/* One step of the engine for all that runs. */
+static void step(queue *q)
+{
+    pewter_error err;
+    size_t ready;
+    const pewter_status status = pewter_step(q->engine, &ready, &err);
+    if (status != PEWTER_OK) fail_all(q, status, &err);
+    job **at = &q->running; /* only this thread changes the list */
+    while (*at != NULL) {
+        job *j = *at;
+        if (take_pieces(q, j)) {
+            at = &j->next;
+            continue;
+        }
+        end_sessions(q, j);
+        queue_lock(q);
+        *at = j->next;
+        q->n_running--;
+        end_job(j);
+        queue_unlock(q);
+    }
+}
+
+static void *work(void *context)
+{
+    queue *q = context;
+    queue_lock(q);
+    while (!q->ending || q->running != NULL) {
+        if (q->ending)
+            for (job *j = q->running; j != NULL; j = j->next) cancel(j);
+        else
+            admit(q);
+        const bool idle = q->running == NULL;
+        if (idle && !q->ending && q->waiting == NULL) pthread_cond_wait(&q->news, &q->lock);
+        queue_unlock(q);
+        if (!idle) step(q);
+        queue_lock(q);
+    }
+    while (q->waiting != NULL) {
+        job *j = q->waiting;
+        q->waiting = j->next;
+        refuse(&j->failed, 503, NULL, "the server ends");
+        end_job(j);
+    }
+    queue_unlock(q);
+    return NULL;
+}
+
+/* ---- The poll thread ------------------------------------------------------------------------- */
+
+bool queue_add(queue *q, job *j, refusal *r)
+{
+    queue_lock(q);
+    bool ok = !q->closed;
+    if (!ok) {
+        refuse(r, 503, NULL, "the server ends: no new requests are taken");
+    } else if (q->n_waiting >= q->most_waiting) {
+        ok = refuse(r, 429, NULL, "%zu requests wait already: try again later", q->n_waiting);
+        r->code = "rate_limit_exceeded";
+    }
+    if (!ok) r->retry_after = 1;
+    if (ok) {
+        j->next = NULL;
+        *q->last_waiting = j;
+        q->last_waiting = &j->next;
+        q->n_waiting++;
+        q->total.requests++;
+        pthread_cond_signal(&q->news);
+    }
+    queue_unlock(q);
+    return ok;
+}
+
+void queue_leave(queue *q, job *j)
+{
+    queue_lock(q);
+    j->left = true;
+    j->waits = false;
+    if (j->ended) {
+        free_job(j);
+    } else {
+        cancel(j);
+    }
+    queue_unlock(q);
+}
+
+void queue_close(queue *q)
+{
+    queue_lock(q);
+    q->closed = true;
+    queue_unlock(q);
+}
+
+queue_counts queue_count(queue *q)
+{
+    queue_lock(q);
+    queue_counts counts = q->total;
+    counts.waiting = q->n_waiting;
+    counts.running = q->n_running;
+    queue_unlock(q);
+    return counts;
+}
+
+queue *queue_new(pewter_engine *engine, size_t waiting, size_t running)
+{
+    queue *q = calloc(1, sizeof *q);
+    if (q == NULL) {
+        fprintf(stderr, "pewter serve: no memory for a queue\n");
+        return NULL;
+    }
+    q->engine = engine;
+    q->most_waiting = waiting;
+    q->most_running = running;
+    q->last_waiting = &q->waiting;
+    pthread_mutex_init(&q->lock, NULL);
+    pthread_cond_init(&q->news, NULL);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int failed = pthread_create(&q->thread, NULL, work, q);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed == 0) return q;
+    fprintf(stderr, "pewter serve: no thread for the engine: %s\n", strerror(failed));
+    free(q);
+    return NULL;
+}
+
+void queue_stop(queue *q)
+{
+    queue_lock(q);
+    q->closed = q->ending = true;
+    pthread_cond_signal(&q->news);
+    queue_unlock(q);
+    pthread_join(q->thread, NULL);
+}
+
+void queue_free(queue *q)
+{
+    if (q == NULL) return;
+    pthread_cond_destroy(&q->news);
+    pthread_mutex_destroy(&q->lock);
+    free(q);
+}

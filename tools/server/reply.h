@@ -1,0 +1,29 @@
+/* Replies in OpenAI's shapes. */
+#ifndef PW_TOOLS_SERVER_REPLY_H
+#define PW_TOOLS_SERVER_REPLY_H
+
+#include "tools/server/job.h"
+
+/* What a reply begins with. */
+typedef struct reply {
+    char id[48];      /* "chatcmpl-..." */
+    int64_t created;  /* Unix seconds */
+    size_t sent[REQUEST_MAX_CHOICES];  /* bytes of the answers that went out already */
+    bool begun[REQUEST_MAX_CHOICES], ended[REQUEST_MAX_CHOICES], closed;
+} reply;
+
+/* An id of 128 random bits. False: the system has none. */
+bool reply_new(reply *out, request_kind kind);
+
+/* The whole answer of a job that ended. Under the queue's lock. */
+void reply_whole(const reply *re, const job *j, textbuf *t);
+
+/* What a stream has to say since the last call, as server-sent events; behind the last one re->closed.
+ * Under the queue's lock. */
+void reply_news(reply *re, const job *j, textbuf *t);
+
+/* GET /v1/models, and one of them. */
+void reply_models(const served_models *models, textbuf *t);
+void reply_model(const served_models *models, const served_model *model, textbuf *t);
+
+#endif

@@ -1,0 +1,325 @@
+#include "tools/server/request.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "tools/server/fields.h"
+
+/* What a table of fields fills. */
+typedef struct numbers {
+    int64_t max_tokens, max_completion_tokens, seed;
+    float temperature, top_p, min_p, presence_penalty, frequency_penalty, repetition_penalty;
+    int32_t top_k, n;
+    bool stream, ignore_eos, include_usage;
+} numbers;
+
+#define AT(member) offsetof(numbers, member)
+static const field_row number_fields[] = {
+    {"max_tokens", FIELD_LONG, AT(max_tokens), 1, 1e15},
+    {"max_completion_tokens", FIELD_LONG, AT(max_completion_tokens), 1, 1e15},
+    {"temperature", FIELD_FLOAT, AT(temperature), 0, 2},
+    {"top_p", FIELD_FLOAT, AT(top_p), 0, 1},
+    {"min_p", FIELD_FLOAT, AT(min_p), 0, 1},
+    {"top_k", FIELD_INT, AT(top_k), -1, INT32_MAX},
+    {"presence_penalty", FIELD_FLOAT, AT(presence_penalty), -2, 2},
+    {"frequency_penalty", FIELD_FLOAT, AT(frequency_penalty), -2, 2},
+    {"repetition_penalty", FIELD_FLOAT, AT(repetition_penalty), 0.01, 100},
+    {"seed", FIELD_LONG, AT(seed), -0x1p63, 0x1p63},
+    {"n", FIELD_INT, AT(n), 1, REQUEST_MAX_CHOICES},
+    {"stream", FIELD_BOOL, AT(stream), 0, 0},
+    {"ignore_eos", FIELD_BOOL, AT(ignore_eos), 0, 0},
+};
+static const field_row stream_fields[] = {
+    {"include_usage", FIELD_BOOL, AT(include_usage), 0, 0},
+};
+#undef AT
+
+enum { FOUND = 64 };
+
+const served_model *request_model(const served_models *models, const char *name, refusal *r)
+{
+    for (size_t i = 0; i < models->count; i++)
+        if (strcmp(models->list[i].id, name) == 0) return &models->list[i];
+    char shown[128];
+    pw_json_quote(name, strlen(name), shown, sizeof shown);
+    refuse(r, 404, "model", "the model %s is not served here; GET /v1/models lists what is", shown);
+    r->code = "model_not_found";
+    return NULL;
+}
+
+/* ---- Fields ---------------------------------------------------------------------------------- */
+
+static bool has_nul(const json_t *text)
+{
+    return strlen(json_string_value(text)) != json_string_length(text);
+}
+
+static bool read_model(request *q, const served_models *models, refusal *r)
+{
+    const json_t *name = json_object_get(q->body, "model");
+    char found[FOUND];
+    if (q->model != NULL) return true; /* the path has named it */
+    if (!json_is_string(name))
+        return refuse(r, 400, "model", "model: a name wanted, %s found",
+                      name != NULL ? field_found(name, found) : "nothing");
+    q->model = request_model(models, json_string_value(name), r);
+    return q->model != NULL;
+}
+
+static bool add_stop(request *q, const json_t *text, refusal *r)
+{
+    char found[FOUND];
+    if (!json_is_string(text))
+        return refuse(r, 400, "stop", "stop: a text or a list of texts wanted, %s found",
+                      field_found(text, found));
+    const size_t bytes = json_string_length(text);
+    if (bytes == 0 || bytes > REQUEST_MAX_STOP_BYTES || has_nul(text))
+        return refuse(r, 400, "stop", "stop: 1 to %d bytes without U+0000 wanted, %zu found",
+                      REQUEST_MAX_STOP_BYTES, bytes);
+    if (q->options.n_stop == REQUEST_MAX_STOPS)
+        return refuse(r, 400, "stop", "stop: more than %d texts", REQUEST_MAX_STOPS);
+    q->stops[q->options.n_stop++] = json_string_value(text);
+    return true;
+}
+
+static bool read_stops(request *q, refusal *r)
+{
+    const json_t *stop = json_object_get(q->body, "stop");
+    if (stop == NULL || json_is_null(stop)) return true;
+    if (!json_is_array(stop)) return add_stop(q, stop, r);
+    size_t i;
+    json_t *text;
+    json_array_foreach(stop, i, text) if (!add_stop(q, text, r)) return false;
+    return true;
+}
+
+/* A request without a seed gets one of its own. */
+static bool fresh_seed(uint64_t *seed, refusal *r)
+{
+    if (getrandom(seed, sizeof *seed, 0) == (ssize_t)sizeof *seed) return true;
+    return refuse(r, 503, NULL, "the system has no random numbers now");
+}
+
+static bool read_options(request *q, refusal *r)
+{
+    numbers n = {.temperature = 1.0f,
+                 .top_p = 1.0f,
+                 .repetition_penalty = 1.0f,
+                 .n = 1,
+                 .max_tokens = q->kind == REQUEST_COMPLETION ? 16 : 0};
+    const size_t count = sizeof number_fields / sizeof *number_fields;
+    if (!fields_read(number_fields, count, q->body, &n, r)) return false;
+    const json_t *stream = json_object_get(q->body, "stream_options");
+    char found[FOUND];
+    if (stream != NULL && !json_is_null(stream)) {
+        if (!json_is_object(stream))
+            return refuse(r, 400, "stream_options", "stream_options: an object wanted, %s found",
+                          field_found(stream, found));
+        if (!fields_read(stream_fields, 1, stream, &n, r)) return false;
+    }
+    pewter_session_options *o = &q->options;
+    *o = pewter_session_defaults();
+    o->temperature = n.temperature;
+    o->top_p = n.top_p;
+    o->top_k = n.top_k > 0 ? n.top_k : 0;
+    o->min_p = n.min_p;
+    o->presence_penalty = n.presence_penalty;
+    o->frequency_penalty = n.frequency_penalty;
+    o->repetition_penalty = n.repetition_penalty;
+    o->penalty_last = -1;
+    o->ignore_eos = n.ignore_eos;
+    o->max_tokens = n.max_completion_tokens > 0 ? n.max_completion_tokens : n.max_tokens;
+    o->seed = (uint64_t)n.seed;
+    q->choices = n.n;
+    q->stream = n.stream;
+    q->include_usage = n.include_usage;
+    const json_t *seed = json_object_get(q->body, "seed");
+    if ((seed == NULL || json_is_null(seed)) && !fresh_seed(&o->seed, r)) return false;
+    if (!read_stops(q, r)) return false;
+    o->stop = q->stops;
+    return true;
+}
+
+/* ---- Prompts --------------------------------------------------------------------------------- */
+
+/* The texts of a message's parts in sequence; NULL after a refusal. The caller frees it. */
+static char *join_parts(const json_t *parts, size_t at, refusal *r)
+{
+    textbuf joined = {0};
+    char found[FOUND];
+    size_t i;
+    json_t *part;
+    text_add(&joined, "", 0);
+    json_array_foreach(parts, i, part)
+    {
+        const json_t *type = json_object_get(part, "type"), *said = json_object_get(part, "text");
+        const char *kind = json_is_string(type) ? json_string_value(type) : "text";
+        if (strcmp(kind, "text") != 0 || !json_is_string(said) || has_nul(said)) {
+            refuse(r, 400, "messages",
+                   "messages[%zu].content[%zu]: a part of type \"text\" with a text wanted, %s "
+                   "found",
+                   at, i, json_is_string(type) ? "another type" : field_found(part, found));
+            text_free(&joined);
+            return NULL;
+        }
+        text_add(&joined, json_string_value(said), json_string_length(said));
+    }
+    if (joined.failed) refuse(r, 503, NULL, "no memory for the prompt");
+    if (joined.failed) text_free(&joined);
+    return joined.data;
+}
+
+/* One message. *owned: a text that the caller frees. */
+static bool read_message(const json_t *from, size_t at, pewter_message *to, char **owned,
+                         refusal *r)
+{
+    char found[FOUND];
+    const json_t *role = json_object_get(from, "role"), *said = json_object_get(from, "content");
+    if (!json_is_string(role) || has_nul(role) || json_string_length(role) > 64)
+        return refuse(r, 400, "messages", "messages[%zu].role: a role wanted, %s found", at,
+                      role != NULL ? field_found(role, found) : "nothing");
+    to->role = json_string_value(role);
+    if (strcmp(to->role, "developer") == 0) to->role = "system";
+    if (json_is_array(said)) {
+        *owned = join_parts(said, at, r);
+        to->content = *owned;
+        return *owned != NULL;
+    }
+    if (!json_is_string(said) || has_nul(said))
+        return refuse(r, 400, "messages",
+                      "messages[%zu].content: a text without U+0000 wanted, %s found", at,
+                      said != NULL ? field_found(said, found) : "nothing");
+    to->content = json_string_value(said);
+    return true;
+}
+
+static bool tokens_of_messages(request *q, const pewter_message *messages, size_t n, refusal *r)
+{
+    pewter_error err;
+    const pewter_model *model = q->model->model;
+    size_t cap = 0, count = 0;
+    pewter_status status = pewter_chat_prompt(model, messages, n, true, NULL, 0, &count, &err);
+    if (status == PEWTER_OK && count > 0) {
+        cap = count;
+        q->ids = malloc(cap * sizeof *q->ids);
+        if (q->ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", cap);
+        status = pewter_chat_prompt(model, messages, n, true, q->ids, cap, &count, &err);
+    }
+    if (status != PEWTER_OK) return refuse_status(r, status, &err);
+    q->n_ids = count < cap ? count : cap;
+    return true;
+}
+
+static bool read_messages(request *q, refusal *r)
+{
+    const json_t *list = json_object_get(q->body, "messages");
+    const size_t n = json_array_size(list);
+    if (n == 0 || n > REQUEST_MAX_MESSAGES)
+        return refuse(r, 400, "messages", "messages: a list of 1 to %d wanted, %zu found",
+                      REQUEST_MAX_MESSAGES, n);
+    pewter_message *messages = calloc(n, sizeof *messages);
+    char **owned = calloc(n, sizeof *owned);
+    bool ok = messages != NULL && owned != NULL;
+    if (!ok) refuse(r, 503, NULL, "no memory for %zu messages", n);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = read_message(json_array_get(list, i), i, &messages[i], &owned[i], r);
+    if (ok) ok = tokens_of_messages(q, messages, n, r);
+    for (size_t i = 0; owned != NULL && i < n; i++) {
+        if (owned[i] != NULL) explicit_bzero(owned[i], strlen(owned[i]));
+        free(owned[i]);
+    }
+    free(owned);
+    free(messages);
+    return ok;
+}
+
+static bool read_ids(request *q, const json_t *list, refusal *r)
+{
+    char found[FOUND];
+    q->n_ids = json_array_size(list);
+    q->ids = malloc((q->n_ids + 1) * sizeof *q->ids);
+    if (q->ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", q->n_ids);
+    for (size_t i = 0; i < q->n_ids; i++) {
+        const json_t *id = json_array_get(list, i);
+        const json_int_t value = json_integer_value(id);
+        if (!json_is_integer(id) || value < 0 || value >= q->model->info.vocab)
+            return refuse(r, 400, "prompt", "prompt[%zu]: a token from 0 to %lld wanted, %s found",
+                          i, (long long)q->model->info.vocab - 1, field_found(id, found));
+        q->ids[i] = (int32_t)value;
+    }
+    return true;
+}
+
+static bool read_prompt(request *q, refusal *r)
+{
+    char found[FOUND];
+    const json_t *prompt = json_object_get(q->body, "prompt");
+    /* A list of one prompt is a prompt. */
+    if (json_array_size(prompt) == 1 && !json_is_integer(json_array_get(prompt, 0)))
+        prompt = json_array_get(prompt, 0);
+    if (json_is_array(prompt)) return read_ids(q, prompt, r);
+    if (!json_is_string(prompt))
+        return refuse(r, 400, "prompt", "prompt: one text or a list of tokens wanted, %s found",
+                      prompt != NULL ? field_found(prompt, found) : "nothing");
+    const char *said = json_string_value(prompt);
+    const size_t bytes = json_string_length(prompt);
+    pewter_error err;
+    size_t count = 0;
+    const pewter_model *model = q->model->model;
+    pewter_status status = pewter_tokenize(model, said, bytes, false, true, NULL, 0, &count, &err);
+    if (status == PEWTER_OK) {
+        q->ids = malloc((count + 1) * sizeof *q->ids);
+        if (q->ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", count);
+        status = pewter_tokenize(model, said, bytes, false, true, q->ids, count, &q->n_ids, &err);
+    }
+    return status == PEWTER_OK || refuse_status(r, status, &err);
+}
+
+/* ---- The whole ------------------------------------------------------------------------------- */
+
+/* Beyond the context more tokens can never come: the wish is clipped. A prompt beyond it is refused. */
+static bool fit(request *q, refusal *r)
+{
+    const int64_t context = q->model->info.context, prompt = (int64_t)q->n_ids;
+    const char *field = q->kind == REQUEST_CHAT ? "messages" : "prompt";
+    if (prompt == 0) return refuse(r, 400, field, "%s: the prompt has no tokens", field);
+    if (prompt >= context) {
+        refuse(r, 400, field,
+               "This model's maximum context length is %lld tokens. However, your prompt has %lld "
+               "tokens. Please reduce its length.",
+               (long long)context, (long long)prompt);
+        r->code = "context_length_exceeded";
+        return false;
+    }
+    int64_t *most = &q->options.max_tokens;
+    if (*most == 0 || *most > context - prompt) *most = context - prompt;
+    q->options.context = prompt + *most;
+    return true;
+}
+
+bool request_read(request *out, request_kind kind, const served_models *models,
+                  const served_model *model, const char *body, size_t bytes, refusal *r)
+{
+    *out = (request){.kind = kind, .model = model};
+    pewter_error err;
+    const pewter_status status =
+        pw_json_parse("the request", body, bytes, PW_JSON_BYTES, &out->body, &err);
+    if (status != PEWTER_OK) return refuse_status(r, status, &err);
+    char found[FOUND];
+    if (!json_is_object(out->body))
+        return refuse(r, 400, NULL, "the request: a JSON object wanted, %s found",
+                      field_found(out->body, found));
+    return read_model(out, models, r) && read_options(out, r) &&
+           (kind == REQUEST_CHAT ? read_messages(out, r) : read_prompt(out, r)) && fit(out, r);
+}
+
+void request_free(request *q)
+{
+    if (q->ids != NULL) explicit_bzero(q->ids, q->n_ids * sizeof *q->ids);
+    free(q->ids);
+    json_decref(q->body);
+    q->ids = NULL;
+    q->body = NULL;
+}

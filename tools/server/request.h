@@ -1,0 +1,53 @@
+/* A request for text: what the body of /v1/chat/completions or /v1/completions asks for, checked. */
+#ifndef PW_TOOLS_SERVER_REQUEST_H
+#define PW_TOOLS_SERVER_REQUEST_H
+
+#include "runtime/text/json.h"
+#include "tools/server/refusal.h"
+
+enum {
+    REQUEST_MAX_MODELS = 8,
+    REQUEST_MAX_CHOICES = 8,
+    REQUEST_MAX_STOPS = 16,
+    REQUEST_MAX_STOP_BYTES = 256,
+    REQUEST_MAX_MESSAGES = 4096
+};
+
+typedef struct served_model {
+    const char *id;
+    pewter_model *model;
+    pewter_model_info info;
+} served_model;
+
+typedef struct served_models {
+    served_model list[REQUEST_MAX_MODELS];
+    size_t count;
+    int64_t created; /* Unix seconds */
+} served_models;
+
+typedef enum request_kind { REQUEST_CHAT, REQUEST_COMPLETION } request_kind;
+
+typedef struct request {
+    request_kind kind;
+    const served_model *model;
+    json_t *body; /* what the texts below point into */
+    int32_t *ids; /* [n_ids]: the prompt */
+    size_t n_ids;
+    pewter_session_options options;
+    const char *stops[REQUEST_MAX_STOPS];
+    int32_t choices; /* answers to one prompt */
+    bool stream, include_usage;
+} request;
+
+/* The model of that name. A 404 where none has it. */
+const served_model *request_model(const served_models *models, const char *name, refusal *r);
+
+/* Reads the body of a request. `model` is the one that the path names, NULL: the body names it. What *out
+ * holds is freed with request_free, also after a refusal. */
+bool request_read(request *out, request_kind kind, const served_models *models,
+                  const served_model *model, const char *body, size_t bytes, refusal *r);
+
+/* Frees what the request holds; the prompt is overwritten first. */
+void request_free(request *q);
+
+#endif
