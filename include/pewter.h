@@ -286,7 +286,9 @@ PEWTER_API pewter_status pewter_session_rewind(pewter_session *session, int64_t 
  * (PEWTER_E_LIMIT) if they pass the context. Starts a new answer. */
 PEWTER_API pewter_status pewter_prompt(pewter_session *session, const int32_t *ids, size_t count,
                                        pewter_error *err);
-/* Runs one batch over all sessions of the engine that have work; *ready: how many had. */
+/* Runs one batch over all sessions of the engine that have work; *ready: how many had. Where no page
+ * is free a session without an answer to make gives its own back, else the youngest answer waits; what
+ * they held is computed again when it is wanted, to the same bits. */
 PEWTER_API pewter_status pewter_step(pewter_engine *engine, size_t *ready, pewter_error *err);
 /* Takes the text made since the last call; `bytes` 0 and finish NONE: nothing yet. */
 PEWTER_API pewter_status pewter_next(pewter_session *session, pewter_piece *out, pewter_error *err);
