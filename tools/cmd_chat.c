@@ -11,6 +11,7 @@
 #include "pw/attr.h"
 #include "tools/commands.h"
 #include "tools/generate.h"
+#include "tools/textbuf.h"
 
 enum { MAX_MESSAGES = 512, HISTORY_LINES = 500 };
 
@@ -43,8 +44,7 @@ typedef struct chat {
     size_t n_messages;
     int32_t *ids; /* of the conversation so far, as the session holds them */
     size_t n_ids;
-    char *answer;
-    size_t answer_bytes, answer_cap;
+    textbuf answer;
 } chat;
 
 /* A remark that is no part of an answer. */
@@ -131,19 +131,11 @@ static void save(const chat *c, const char *path)
 static bool take_piece(void *context, const char *text, size_t bytes)
 {
     chat *c = context;
-    if (c->answer_bytes + bytes + 1 > c->answer_cap) {
-        const size_t cap = 2 * (c->answer_bytes + bytes) + 4096;
-        char *bigger = realloc(c->answer, cap);
-        if (bigger == NULL) {
-            fprintf(stderr, "pewter: no memory for an answer of %zu bytes\n", cap);
-            return false;
-        }
-        c->answer = bigger;
-        c->answer_cap = cap;
+    text_add(&c->answer, text, bytes);
+    if (c->answer.failed) {
+        fprintf(stderr, "pewter: no memory for an answer of %zu bytes\n", c->answer.bytes + bytes);
+        return false;
     }
-    memcpy(c->answer + c->answer_bytes, text, bytes);
-    c->answer_bytes += bytes;
-    c->answer[c->answer_bytes] = 0;
     return c->json || common_write(text, bytes);
 }
 
@@ -212,13 +204,13 @@ static bool say(chat *c, const char *line)
     pewter_error err;
     pewter_finish finish = PEWTER_FINISH_NONE;
     size_t fresh = 0;
-    c->answer_bytes = 0;
+    c->answer.bytes = 0;
     pewter_status status = prompt(c, &fresh, &err);
     const generate_job job = {c->engine, c->session, fresh, take_piece, c};
     if (status == PEWTER_OK) status = generate(&job, &finish, &err);
     if (status != PEWTER_OK)
         refuse(c, before, status, &err);
-    else if (add_message(c, "assistant", c->answer_bytes > 0 ? c->answer : ""))
+    else if (add_message(c, "assistant", c->answer.bytes > 0 ? c->answer.data : ""))
         end_answer(c, finish);
     common_release();
     return fflush(stdout) == 0 && !ferror(stdout);
@@ -408,7 +400,7 @@ int cmd_chat(int argc, char **argv)
     pewter_unload(c->model);
     pewter_close(c->engine);
     free(c->ids);
-    free(c->answer);
+    text_free(&c->answer);
     free(c);
     return code;
 }

@@ -4,6 +4,7 @@
 
 #include "tools/commands.h"
 #include "tools/generate.h"
+#include "tools/textbuf.h"
 
 static const arg_command command = {
     .name = "run",
@@ -28,8 +29,7 @@ typedef struct run_options {
 /* What is kept where the answer is printed as JSON at the end. */
 typedef struct kept {
     bool json, failed;
-    char *text;
-    size_t bytes, cap;
+    textbuf text;
 } kept;
 
 static bool take_piece(void *context, const char *text, size_t bytes)
@@ -39,20 +39,11 @@ static bool take_piece(void *context, const char *text, size_t bytes)
         k->failed = !common_write(text, bytes);
         return !k->failed;
     }
-    if (k->bytes + bytes > k->cap) {
-        const size_t cap = 2 * (k->bytes + bytes) + 4096;
-        char *bigger = realloc(k->text, cap);
-        if (bigger == NULL) {
-            fprintf(stderr, "pewter: no memory for an answer of %zu bytes\n", k->bytes + bytes);
-            k->failed = true;
-            return false;
-        }
-        k->text = bigger;
-        k->cap = cap;
-    }
-    memcpy(k->text + k->bytes, text, bytes);
-    k->bytes += bytes;
-    return true;
+    text_add(&k->text, text, bytes);
+    k->failed = k->text.failed;
+    if (k->failed)
+        fprintf(stderr, "pewter: no memory for an answer of %zu bytes\n", k->text.bytes + bytes);
+    return !k->failed;
 }
 
 /* The user's text: the prompt, and the document behind it. The caller frees it. */
@@ -122,7 +113,7 @@ static int print_result(const run_options *o, pewter_engine *engine, const pewte
     pewter_engine *measured = o->figures && !common_interrupted() ? engine : NULL;
     if (o->json) {
         printf("{\"text\":");
-        common_quote(stdout, k->text != NULL ? k->text : "", k->bytes);
+        common_quote(stdout, k->text.data != NULL ? k->text.data : "", k->text.bytes);
         printf(",\"finish\":\"%s\"", finish_name(finish));
         print_figures(measured, model, session, true);
         printf("}\n");
@@ -159,7 +150,7 @@ static int answer(const run_options *o, pewter_engine *engine, pewter_model *mod
                                          : common_failed(status, &err);
     common_catch(NULL);
     pewter_session_free(session);
-    free(k.text);
+    text_free(&k.text);
     free(ids);
     return code;
 }

@@ -56,9 +56,25 @@ static void name_of(const char *path, char *out, size_t cap)
     if (dot != NULL && dot != out) *dot = 0;
 }
 
-static int load_models(server *s, const serve_options *o, const char *const *paths, int count)
+/* Names for all models, before the minutes in which they are loaded. */
+static bool name_models(server *s, const serve_options *o, const char *const *paths, size_t count)
 {
-    for (int i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
+        name_of(paths[i], s->names[i], sizeof s->names[i]);
+        s->models.list[i].id = i < o->aliases.count ? o->aliases.text[i] : s->names[i];
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(s->models.list[k].id, s->models.list[i].id) != 0) continue;
+            fprintf(stderr, "pewter serve: two models of the name '%s': --alias gives others\n",
+                    s->models.list[i].id);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int load_models(server *s, const serve_options *o, const char *const *paths, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
         served_model *m = &s->models.list[i];
         pewter_load_options options = pewter_load_defaults();
         const int code = common_load(&o->common, s->engine, paths[i], &options, &m->model);
@@ -68,14 +84,6 @@ static int load_models(server *s, const serve_options *o, const char *const *pat
         m->info.size = sizeof m->info;
         const pewter_status status = pewter_model_get(m->model, &m->info, &err);
         if (status != PEWTER_OK) return common_failed(status, &err);
-        name_of(paths[i], s->names[i], sizeof s->names[i]);
-        m->id = (size_t)i < o->aliases.count ? o->aliases.text[i] : s->names[i];
-        for (int k = 0; k < i; k++) {
-            if (strcmp(s->models.list[k].id, m->id) != 0) continue;
-            fprintf(stderr, "pewter serve: two models of the name '%s': --alias gives others\n",
-                    m->id);
-            return EXIT_USAGE;
-        }
     }
     return EXIT_FINE;
 }
@@ -114,8 +122,9 @@ static bool is_loopback(const struct sockaddr_storage *address)
     return ntohl(four->sin_addr.s_addr) >> 24 == 127;
 }
 
-/* A socket that listens; its port goes to *port. -1 after a sentence on stderr. */
-static int listen_on(const serve_options *o, int *port)
+/* A socket with the address, so that one that is taken is told before a model is loaded; its port goes to
+ * *port. -1 after a sentence on stderr. */
+static int open_socket(const serve_options *o, int *port)
 {
     struct sockaddr_storage address;
     socklen_t bytes;
@@ -132,7 +141,7 @@ static int listen_on(const serve_options *o, int *port)
     const int on = 1;
     if (fd >= 0) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     const struct sockaddr *any = (const struct sockaddr *)(const void *)&address;
-    if (fd < 0 || bind(fd, any, bytes) != 0 || listen(fd, 512) != 0 ||
+    if (fd < 0 || bind(fd, any, bytes) != 0 ||
         getsockname(fd, (struct sockaddr *)(void *)&address, &bytes) != 0) {
         fprintf(stderr, "pewter serve: %s, port %d: %s\n", o->host, o->port, strerror(errno));
         if (fd >= 0) close(fd);
@@ -168,13 +177,16 @@ static void drain(server *s, const sigset_t *ends)
         if (sigtimedwait(ends, NULL, &tick) > 0) break;
 }
 
-static int serve(server *s, const serve_options *o)
+/* Takes requests on the socket, which is closed at the end, until a signal. */
+static int serve(server *s, const serve_options *o, int fd, int port)
 {
-    int port;
     const sigset_t ends = block_signals();
-    const int fd = listen_on(o, &port);
-    if (fd < 0) return EXIT_FAILED;
     s->models.created = (int64_t)time(NULL);
+    if (listen(fd, 512) != 0) {
+        fprintf(stderr, "pewter serve: %s, port %d: %s\n", o->host, port, strerror(errno));
+        close(fd);
+        return EXIT_FAILED;
+    }
     s->queue = queue_new(s->engine, WAITING, RUNNING);
     if (s->queue == NULL) {
         close(fd);
@@ -223,13 +235,19 @@ int cmd_serve(int argc, char **argv)
         fprintf(stderr, "pewter serve: --port wants 0 to 65535, found %d\n", o.port);
         return EXIT_USAGE;
     }
-    static server s;
+    server s = {0};
+    int port = 0, fd = -1;
+    if (!name_models(&s, &o, plain, (size_t)n_plain)) return EXIT_USAGE;
     int code = o.keys == NULL || keys_read(o.keys, &s.keys) ? EXIT_FINE : EXIT_FAILED;
+    if (code == EXIT_FINE && (fd = open_socket(&o, &port)) < 0) code = EXIT_FAILED;
     common_catch(NULL);
     if (code == EXIT_FINE) code = common_open(&o.common, &s.engine);
-    if (code == EXIT_FINE) code = load_models(&s, &o, plain, n_plain);
+    if (code == EXIT_FINE) code = load_models(&s, &o, plain, (size_t)n_plain);
     common_release();
-    if (code == EXIT_FINE) code = serve(&s, &o);
+    if (code == EXIT_FINE)
+        code = serve(&s, &o, fd, port);
+    else if (fd >= 0)
+        close(fd);
     for (size_t i = 0; i < s.models.count; i++) pewter_unload(s.models.list[i].model);
     pewter_close(s.engine);
     keys_free(&s.keys);

@@ -58,6 +58,7 @@ refused 2 "two models of the name 'model'" serve model.gguf model.gguf
 # ---- Answers --------------------------------------------------------------------------------------
 serve model.gguf --port 0 --alias tiny
 says $? "it says where it listens"
+refused 1 "port $port: Address already in use" serve model.gguf --port "$port"
 gives 200 '"status":"ok"' GET /health
 gives 200 '"data":\[\{"id":"tiny","object":"model"' GET /v1/models
 gives 200 '"id":"tiny"' GET /v1/models/tiny

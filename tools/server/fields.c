@@ -3,18 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FOUND_BYTES = 64 };
-
-const char *field_found(const json_t *value, char *out)
+const char *field_found(const json_t *value, char out[FIELD_FOUND_BYTES])
 {
     switch (json_typeof(value)) {
     case JSON_OBJECT: return "an object";
     case JSON_ARRAY: return "an array";
     case JSON_STRING: return "a string";
     case JSON_INTEGER:
-        snprintf(out, FOUND_BYTES, "%lld", (long long)json_integer_value(value));
+        snprintf(out, FIELD_FOUND_BYTES, "%lld", (long long)json_integer_value(value));
         return out;
-    case JSON_REAL: snprintf(out, FOUND_BYTES, "%.9g", json_real_value(value)); return out;
+    case JSON_REAL: snprintf(out, FIELD_FOUND_BYTES, "%.9g", json_real_value(value)); return out;
     case JSON_TRUE: return "true";
     case JSON_FALSE: return "false";
     case JSON_NULL: break;
@@ -24,7 +22,7 @@ const char *field_found(const json_t *value, char *out)
 
 static bool wrong(const field_row *f, const json_t *value, refusal *r)
 {
-    char found[FOUND_BYTES];
+    char found[FIELD_FOUND_BYTES];
     if (f->kind == FIELD_BOOL)
         return refuse(r, 400, f->name, "%s: true or false wanted, %s found", f->name,
                       field_found(value, found));

@@ -25,7 +25,9 @@ typedef struct field_row {
  * A wrong type or a number out of range is a 400 that says what was wanted and what was found. */
 bool fields_read(const field_row *fields, size_t count, const json_t *object, void *into, refusal *r);
 
-/* In words: "a string", "the number 3". `out` holds 64 bytes. */
-const char *field_found(const json_t *value, char *out);
+enum { FIELD_FOUND_BYTES = 64 };
+
+/* What a value is, in words: "a string", "3". `out` is room for a number. */
+const char *field_found(const json_t *value, char out[FIELD_FOUND_BYTES]);
 
 #endif

@@ -75,6 +75,14 @@ static enum MHD_Result send_json(exchange *e, textbuf *t)
 
 /* ---- Streams --------------------------------------------------------------------------------- */
 
+/* The connection sleeps until the job has news. Under the queue's lock, which the engine thread wants for
+ * waking it. */
+static void sleep_for_news(exchange *e)
+{
+    e->job->waits = true;
+    MHD_suspend_connection(e->connection);
+}
+
 static void wake(void *context)
 {
     MHD_resume_connection(((exchange *)context)->connection);
@@ -86,10 +94,7 @@ static void take_news(exchange *e)
     e->out.bytes = e->sent = 0;
     queue_lock(e->http->queue);
     reply_news(&e->reply, e->job, &e->out);
-    if (e->out.bytes == 0 && !e->reply.closed) {
-        e->job->waits = true;
-        MHD_suspend_connection(e->connection);
-    }
+    if (e->out.bytes == 0 && !e->reply.closed) sleep_for_news(e);
     queue_unlock(e->http->queue);
 }
 
@@ -135,14 +140,7 @@ static bool start(exchange *e, request_kind kind)
     if (e->body.data != NULL) explicit_bzero(e->body.data, e->body.cap);
     if (ok && !reply_new(&e->reply, kind))
         ok = refuse(&e->refused, 503, NULL, "the system has no random numbers now");
-    /* Before the engine thread sees it: a whole answer is waited for. */
-    j->waits = !j->request.stream;
-    if (ok && j->waits) MHD_suspend_connection(e->connection);
-    if (ok && !queue_add(e->http->queue, j, &e->refused)) {
-        if (j->waits) MHD_resume_connection(e->connection);
-        ok = false;
-    }
-    if (!ok) {
+    if (!ok || !queue_add(e->http->queue, j, &e->refused)) {
         request_free(&j->request);
         free(j);
         return false;
@@ -153,15 +151,16 @@ static bool start(exchange *e, request_kind kind)
 
 static enum MHD_Result answer(exchange *e, request_kind kind)
 {
-    if (e->job == NULL) {
-        if (!start(e, kind)) return send_refusal(e);
-        return e->job->request.stream ? send_stream(e) : MHD_YES;
-    }
+    if (e->job == NULL && !start(e, kind)) return send_refusal(e);
+    if (e->job->request.stream) return send_stream(e);
     textbuf t = {0};
     queue_lock(e->http->queue);
     const bool ended = e->job->ended;
     e->refused = e->job->failed;
-    if (ended && e->refused.status == 0) reply_whole(&e->reply, e->job, &t);
+    if (!ended)
+        sleep_for_news(e);
+    else if (e->refused.status == 0)
+        reply_whole(&e->reply, e->job, &t);
     queue_unlock(e->http->queue);
     if (!ended) return MHD_YES;
     return e->refused.status != 0 ? send_refusal(e) : send_json(e, &t);

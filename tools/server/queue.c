@@ -146,7 +146,7 @@ static bool take_pieces(queue *q, job *j)
         a->tokens = stats.generated_tokens;
         a->finish = status == PEWTER_OK ? piece.finish : PEWTER_FINISH_ERROR;
         if (a->said.failed) a->finish = PEWTER_FINISH_ERROR;
-        if (piece.bytes > 0 && a->finish == PEWTER_FINISH_NONE) wake(j);
+        if (piece.bytes > 0 && j->request.stream) wake(j); /* a whole answer waits for the end */
         goes_on |= a->finish == PEWTER_FINISH_NONE;
         queue_unlock(q);
     }

@@ -6,7 +6,7 @@
 
 #include "pewter.h"
 #include "pw/attr.h"
-#include "tools/server/text.h"
+#include "tools/textbuf.h"
 
 typedef struct refusal {
     int status;        /* of HTTP; 0: nothing is refused */

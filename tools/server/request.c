@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "tools/common.h"
 #include "tools/server/fields.h"
 
 /* What a table of fields fills. */
@@ -36,8 +37,6 @@ static const field_row stream_fields[] = {
 };
 #undef AT
 
-enum { FOUND = 64 };
-
 const served_model *request_model(const served_models *models, const char *name, refusal *r)
 {
     for (size_t i = 0; i < models->count; i++)
@@ -59,7 +58,7 @@ static bool has_nul(const json_t *text)
 static bool read_model(request *q, const served_models *models, refusal *r)
 {
     const json_t *name = json_object_get(q->body, "model");
-    char found[FOUND];
+    char found[FIELD_FOUND_BYTES];
     if (q->model != NULL) return true; /* the path has named it */
     if (!json_is_string(name))
         return refuse(r, 400, "model", "model: a name wanted, %s found",
@@ -70,7 +69,7 @@ static bool read_model(request *q, const served_models *models, refusal *r)
 
 static bool add_stop(request *q, const json_t *text, refusal *r)
 {
-    char found[FOUND];
+    char found[FIELD_FOUND_BYTES];
     if (!json_is_string(text))
         return refuse(r, 400, "stop", "stop: a text or a list of texts wanted, %s found",
                       field_found(text, found));
@@ -112,7 +111,7 @@ static bool read_options(request *q, refusal *r)
     const size_t count = sizeof number_fields / sizeof *number_fields;
     if (!fields_read(number_fields, count, q->body, &n, r)) return false;
     const json_t *stream = json_object_get(q->body, "stream_options");
-    char found[FOUND];
+    char found[FIELD_FOUND_BYTES];
     if (stream != NULL && !json_is_null(stream)) {
         if (!json_is_object(stream))
             return refuse(r, 400, "stream_options", "stream_options: an object wanted, %s found",
@@ -148,7 +147,7 @@ static bool read_options(request *q, refusal *r)
 static char *join_parts(const json_t *parts, size_t at, refusal *r)
 {
     textbuf joined = {0};
-    char found[FOUND];
+    char found[FIELD_FOUND_BYTES];
     size_t i;
     json_t *part;
     text_add(&joined, "", 0);
@@ -175,7 +174,7 @@ static char *join_parts(const json_t *parts, size_t at, refusal *r)
 static bool read_message(const json_t *from, size_t at, pewter_message *to, char **owned,
                          refusal *r)
 {
-    char found[FOUND];
+    char found[FIELD_FOUND_BYTES];
     const json_t *role = json_object_get(from, "role"), *said = json_object_get(from, "content");
     if (!json_is_string(role) || has_nul(role) || json_string_length(role) > 64)
         return refuse(r, 400, "messages", "messages[%zu].role: a role wanted, %s found", at,
@@ -195,23 +194,6 @@ static bool read_message(const json_t *from, size_t at, pewter_message *to, char
     return true;
 }
 
-static bool tokens_of_messages(request *q, const pewter_message *messages, size_t n, refusal *r)
-{
-    pewter_error err;
-    const pewter_model *model = q->model->model;
-    size_t cap = 0, count = 0;
-    pewter_status status = pewter_chat_prompt(model, messages, n, true, NULL, 0, &count, &err);
-    if (status == PEWTER_OK && count > 0) {
-        cap = count;
-        q->ids = malloc(cap * sizeof *q->ids);
-        if (q->ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", cap);
-        status = pewter_chat_prompt(model, messages, n, true, q->ids, cap, &count, &err);
-    }
-    if (status != PEWTER_OK) return refuse_status(r, status, &err);
-    q->n_ids = count < cap ? count : cap;
-    return true;
-}
-
 static bool read_messages(request *q, refusal *r)
 {
     const json_t *list = json_object_get(q->body, "messages");
@@ -225,7 +207,10 @@ static bool read_messages(request *q, refusal *r)
     if (!ok) refuse(r, 503, NULL, "no memory for %zu messages", n);
     for (size_t i = 0; ok && i < n; i++)
         ok = read_message(json_array_get(list, i), i, &messages[i], &owned[i], r);
-    if (ok) ok = tokens_of_messages(q, messages, n, r);
+    pewter_status status = PEWTER_OK;
+    pewter_error err;
+    if (ok) q->ids = common_chat_ids(q->model->model, messages, n, &q->n_ids, &status, &err);
+    if (status != PEWTER_OK) ok = refuse_status(r, status, &err);
     for (size_t i = 0; owned != NULL && i < n; i++) {
         if (owned[i] != NULL) explicit_bzero(owned[i], strlen(owned[i]));
         free(owned[i]);
@@ -237,7 +222,7 @@ static bool read_messages(request *q, refusal *r)
 
 static bool read_ids(request *q, const json_t *list, refusal *r)
 {
-    char found[FOUND];
+    char found[FIELD_FOUND_BYTES];
     q->n_ids = json_array_size(list);
     q->ids = malloc((q->n_ids + 1) * sizeof *q->ids);
     if (q->ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", q->n_ids);
@@ -254,7 +239,7 @@ static bool read_ids(request *q, const json_t *list, refusal *r)
 
 static bool read_prompt(request *q, refusal *r)
 {
-    char found[FOUND];
+    char found[FIELD_FOUND_BYTES];
     const json_t *prompt = json_object_get(q->body, "prompt");
     /* A list of one prompt is a prompt. */
     if (json_array_size(prompt) == 1 && !json_is_integer(json_array_get(prompt, 0)))
@@ -263,18 +248,11 @@ static bool read_prompt(request *q, refusal *r)
     if (!json_is_string(prompt))
         return refuse(r, 400, "prompt", "prompt: one text or a list of tokens wanted, %s found",
                       prompt != NULL ? field_found(prompt, found) : "nothing");
-    const char *said = json_string_value(prompt);
-    const size_t bytes = json_string_length(prompt);
+    pewter_status status;
     pewter_error err;
-    size_t count = 0;
-    const pewter_model *model = q->model->model;
-    pewter_status status = pewter_tokenize(model, said, bytes, false, true, NULL, 0, &count, &err);
-    if (status == PEWTER_OK) {
-        q->ids = malloc((count + 1) * sizeof *q->ids);
-        if (q->ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", count);
-        status = pewter_tokenize(model, said, bytes, false, true, q->ids, count, &q->n_ids, &err);
-    }
-    return status == PEWTER_OK || refuse_status(r, status, &err);
+    q->ids = common_tokenize(q->model->model, json_string_value(prompt), json_string_length(prompt),
+                             false, true, &q->n_ids, &status, &err);
+    return q->ids != NULL || refuse_status(r, status, &err);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */
@@ -307,7 +285,7 @@ bool request_read(request *out, request_kind kind, const served_models *models,
     const pewter_status status =
         pw_json_parse("the request", body, bytes, PW_JSON_BYTES, &out->body, &err);
     if (status != PEWTER_OK) return refuse_status(r, status, &err);
-    char found[FOUND];
+    char found[FIELD_FOUND_BYTES];
     if (!json_is_object(out->body))
         return refuse(r, 400, NULL, "the request: a JSON object wanted, %s found",
                       field_found(out->body, found));

@@ -1,7 +1,7 @@
-/* A text that grows: replies are written into one. A failed allocation is remembered, so that only the end
+/* A text that grows: answers and replies are gathered in one. A failed allocation is remembered, so that only the end
  * of a writer has to look. */
-#ifndef PW_TOOLS_SERVER_TEXT_H
-#define PW_TOOLS_SERVER_TEXT_H
+#ifndef PW_TOOLS_TEXTBUF_H
+#define PW_TOOLS_TEXTBUF_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "tools/server/text.h"
+#include "tools/textbuf.h"
 
 #include <math.h>
 #include <stdarg.h>
