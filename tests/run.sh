@@ -11,6 +11,7 @@ export LC_ALL=C.UTF-8
 export B=${B:-build/release}
 export PEWTER_BUILD=$PWD/$B
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
+export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$PWD/tests/lsan.supp:print_suppressions=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1}
 unset MAKEFLAGS MFLAGS MAKELEVEL
