@@ -79,7 +79,7 @@ room = $(if $(filter kernels/% bench/base/x86/% bench/base/arm/%,$1),$(call isa,
 # ---- Sources -------------------------------------------------------------------------------------
 
 rooms = kernels kernels/ref kernels/cpu backends backends/cpu scheduler runtime runtime/engine \
-  runtime/model runtime/text
+  runtime/grammar runtime/model runtime/text
 ifeq ($(ARCH),x86_64)
 rooms += kernels/cpu/x86
 endif
@@ -212,6 +212,10 @@ $B/pwcheck: $(pwcheck_objects) $(test_parts)
 	@echo "  LINK  $@"
 	$Q $(link) -o $@ $^ $(LDLIBS)
 
+$B/fits: $B/tests/schema/fits.o $(test_parts)
+	@echo "  LINK  $@"
+	$Q $(link) -o $@ $^ $(LDLIBS)
+
 $(fuzz): $B/%: $B/%.o $(test_parts)
 	@echo "  LINK  $@"
 	$Q $(link) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
@@ -293,6 +297,10 @@ asan:
 tsan:
 	$(again) check-run MODE=tsan B=build/tsan
 
+.PHONY: check-schema
+check-schema: $B/fits
+	@B=$B tests/schema.sh --markdown
+
 FUZZ_SECONDS ?= 20
 fuzz:
 	$(again) fuzz-run MODE=fuzz B=build/fuzz $(clang_make)
@@ -306,7 +314,7 @@ lint:
 
 sources_all = $(wildcard include/*.h include/pw/*.h $(foreach d,$(rooms) kernels/cpu/x86 tools \
   bench bench/base bench/base/x86 bench/base/arm bench/model bench/report bench/rivals \
-  docs/examples tests/unit tests/check tests/e2e tests/support tests/fuzz,$d/*.c $d/*.h))
+  docs/examples tests/unit tests/check tests/schema tests/e2e tests/support tests/fuzz,$d/*.c $d/*.h))
 
 fmt:
 	@clang-format -i $(sources_all)
@@ -366,10 +374,12 @@ clean:
 
 help:
 	@echo 'make            builds the command and the library in $B'
-	@echo 'make demo       installs what is missing, builds, fetches a small model, summarises a text'
+	@echo 'make demo       installs what is missing, builds, fetches a small model, summarises a text,'
+	@echo '                and turns it into JSON by a schema'
 	@echo '                (MODEL=file.gguf takes a model at hand; NO_INSTALL=1 installs nothing)'
 	@echo 'make check      installs what is missing, builds, runs the tests (minutes)'
 	@echo 'make check-quick, check-all   the same in less than two minutes; with everything (an hour)'
+	@echo 'make check-schema   JSON Schema'\''s own tests, fetched from PyPI, beside what is kept of it'
 	@echo 'make check-arm  builds for aarch64 and runs a small model under qemu'
 	@echo 'make bench      every kernel beside the limits of this machine (BENCH="--help" for its options)'
 	@echo 'make rivals     installs and compiles the programs that the bench compares with'

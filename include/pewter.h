@@ -220,6 +220,29 @@ PEWTER_API pewter_status pewter_chat_prompt(const pewter_model *model,
                                             bool add_generation_prompt, int32_t *ids, size_t cap,
                                             size_t *count, pewter_error *err);
 
+/* ---- Grammars ----------------------------------------------------------------------------- */
+
+/* What an answer may be. Immutable for whoever made it; shared by any number of sessions of its model, which hold
+ * it as long as they need it. */
+typedef struct pewter_grammar pewter_grammar;
+
+typedef enum pewter_grammar_kind {
+    PEWTER_GRAMMAR_SCHEMA, /* a JSON Schema: JSON that is valid under it (docs/STRUCTURED.md) */
+    PEWTER_GRAMMAR_GBNF,   /* rules as llama.cpp writes them */
+    PEWTER_GRAMMAR_REGEX   /* a pattern of ECMA-262 for the whole text */
+} pewter_grammar_kind;
+
+/* Compiles a text (UTF-8) within bounds of time and memory. What it says and cannot be kept is refused
+ * (PEWTER_E_UNSUPPORTED), what breaks its syntax or fits no text at all too (PEWTER_E_FORMAT), and what is too
+ * large (PEWTER_E_LIMIT). Any thread, if the engine's allocator takes calls of any; the model must outlive it. */
+PEWTER_API pewter_status pewter_grammar_new(const pewter_model *model, pewter_grammar_kind kind,
+                                            const char *text, size_t bytes, pewter_grammar **out,
+                                            pewter_error *err);
+/* One more holder: each gives it back with pewter_grammar_free. Any thread. NULL is allowed; returns it. */
+PEWTER_API pewter_grammar *pewter_grammar_hold(pewter_grammar *grammar);
+/* Any thread. Sessions that use it go on. NULL is allowed. */
+PEWTER_API void pewter_grammar_free(pewter_grammar *grammar);
+
 /* ---- Sessions ----------------------------------------------------------------------------- */
 
 typedef struct pewter_session_options {
@@ -237,16 +260,18 @@ typedef struct pewter_session_options {
     bool logprobs;           /* pewter_piece.logprob is wanted; it costs a pass over the logits */
     const char *const *stop; /* texts that end the answer; not part of it */
     size_t n_stop;
+    pewter_grammar
+        *grammar; /* what the answer may be; ends it where nothing can follow. NULL: anything */
 } pewter_session_options;
 
 /* Why an answer ended. */
 typedef enum pewter_finish {
     PEWTER_FINISH_NONE,      /* not ended */
-    PEWTER_FINISH_EOS,       /* an end-of-answer token */
+    PEWTER_FINISH_EOS,       /* an end-of-answer token, or the grammar's end */
     PEWTER_FINISH_STOP,      /* a stop text */
     PEWTER_FINISH_LENGTH,    /* max_tokens, or the context is full */
     PEWTER_FINISH_CANCELLED, /* pewter_cancel */
-    PEWTER_FINISH_ERROR      /* logits that are not numbers */
+    PEWTER_FINISH_ERROR      /* logits that are not numbers, or no token fits the grammar */
 } pewter_finish;
 
 typedef struct pewter_piece {

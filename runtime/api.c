@@ -173,6 +173,15 @@ pewter_status pewter_synth(const pewter_synth_options *options, const char *path
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 
+pewter_status pewter_grammar_new(const pewter_model *model, pewter_grammar_kind kind,
+                                 const char *text, size_t bytes, pewter_grammar **out,
+                                 pewter_error *err)
+{
+    if (model == NULL || text == NULL || out == NULL)
+        return pw_fail(err, PEWTER_E_ARG, "pewter_grammar_new: model, text and out are wanted");
+    return pw_grammar_new(&model->engine->alloc, kind, text, bytes, out, err);
+}
+
 pewter_status pewter_tokenize(const pewter_model *model, const char *text, size_t bytes,
                               bool special, bool bos, int32_t *ids, size_t cap, size_t *count,
                               pewter_error *err)

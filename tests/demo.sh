@@ -33,6 +33,8 @@ else
     says $? "nothing is seen for 3 s"
     grep -qE 'tokens/s' "$room/out"
     says $? "no figures: $(tail -n 3 "$room/out")"
+    grep -qE '^[0-9.]+ \{"place": ".*", "homes": [0-9]+, .*, "meeting": "[0-9]+ [A-Z][a-z]+"\}$' "$room/out"
+    says $? "no data by the schema: $(tail -n 3 "$room/out")"
     [ "$(wc -w <"$room/out")" -gt 60 ]
     says $? "hardly a word: $(tail -n 3 "$room/out")"
 fi

@@ -339,8 +339,10 @@ static int begin(chat *c, const char *path)
         fprintf(stderr, ": pewter run --raw continues a text\n");
         return EXIT_FAILED;
     }
-    if (status == PEWTER_OK)
-        status = pewter_session_new(c->model, &c->generation.options, &c->session, &err);
+    if (status != PEWTER_OK) return common_failed(status, &err);
+    const int code = generation_grammar(&c->generation, c->model);
+    if (code != EXIT_FINE) return code;
+    status = pewter_session_new(c->model, &c->generation.options, &c->session, &err);
     if (status != PEWTER_OK) return common_failed(status, &err);
     return c->system_option == NULL || add_message(c, "system", c->system_option) ? EXIT_FINE
                                                                                   : EXIT_FAILED;

@@ -167,8 +167,10 @@ static int run(run_options *o, const char *path, const char *document, size_t do
     int code = common_start(&o->common, path, &options, &engine, &model);
     if (code == EXIT_FINE) {
         if (o->plan) print_plan(engine, model);
-        code = answer(o, engine, model, text, bytes);
+        code = generation_grammar(&o->generation, model);
+        if (code == EXIT_FINE) code = answer(o, engine, model, text, bytes);
     }
+    pewter_grammar_free(o->generation.options.grammar);
     pewter_unload(model);
     pewter_close(engine);
     free(text);

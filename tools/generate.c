@@ -1,6 +1,7 @@
 #include "tools/generate.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void generation_options(generation *g)
@@ -29,11 +30,34 @@ void generation_options(generation *g)
         {"--seed", NULL, ARG_SEED, &o->seed, "N", "same seed, same text; default: 0"},
         {"--stop", NULL, ARG_TEXTS, &g->stops, "TEXT",
          "end the answer before TEXT; may be repeated"},
+        {"--schema", NULL, ARG_TEXT, &g->schema, "FILE",
+         "the answer is JSON that is valid under the JSON schema in FILE"},
+        {"--grammar", NULL, ARG_TEXT, &g->grammar, "FILE",
+         "the answer fits the GBNF grammar in FILE"},
         {"--ignore-eos", NULL, ARG_FLAG, &o->ignore_eos, NULL, "go on past the end of the answer"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
     };
     _Static_assert(sizeof table <= sizeof g->table, "room for the generation options");
     memcpy(g->table, table, sizeof table);
+}
+
+int generation_grammar(generation *g, const pewter_model *model)
+{
+    const char *path = g->schema != NULL ? g->schema : g->grammar;
+    if (path == NULL) return EXIT_FINE;
+    if (g->schema != NULL && g->grammar != NULL) {
+        fprintf(stderr, "pewter: --schema and --grammar are both there: one is wanted\n");
+        return EXIT_USAGE;
+    }
+    size_t bytes;
+    pewter_error err;
+    char *text = common_read(path, &bytes);
+    if (text == NULL) return EXIT_FAILED;
+    const pewter_status status =
+        pewter_grammar_new(model, g->schema != NULL ? PEWTER_GRAMMAR_SCHEMA : PEWTER_GRAMMAR_GBNF,
+                           text, bytes, &g->options.grammar, &err);
+    free(text);
+    return status == PEWTER_OK ? EXIT_FINE : common_failed(status, &err);
 }
 
 const char *finish_name(pewter_finish finish)
@@ -82,7 +106,10 @@ void explain_finish(pewter_finish finish, const pewter_session_options *options,
 {
     pewter_stats stats = {.size = sizeof stats};
     if (finish == PEWTER_FINISH_ERROR)
-        fprintf(stderr, "pewter: the model's logits are not numbers: its weights are damaged\n");
+        fprintf(stderr, "pewter: %s\n",
+                options->grammar != NULL
+                    ? "no token fits the grammar any more, or the model's logits are not numbers"
+                    : "the model's logits are not numbers: its weights are damaged");
     if (finish != PEWTER_FINISH_LENGTH || pewter_stats_get(session, &stats, NULL) != PEWTER_OK)
         return;
     if (options->max_tokens == 0 || stats.generated_tokens < options->max_tokens)

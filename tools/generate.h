@@ -7,11 +7,16 @@
 typedef struct generation {
     pewter_session_options options;
     arg_texts stops;
+    const char *schema, *grammar; /* files; NULL: none */
     arg_option table[16];
 } generation;
 
 /* Defaults, and the table of options that change them. */
 void generation_options(generation *g);
+
+/* The grammar that the options ask for, for a model, into g->options. Returns the exit code; a failure is told on
+ * stderr. The caller frees it: pewter_grammar_free(g->options.grammar). */
+int generation_grammar(generation *g, const pewter_model *model);
 
 /* Where the pieces of an answer go; false ends the answer. */
 typedef bool generate_sink(void *context, const char *text, size_t bytes);

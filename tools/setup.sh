@@ -56,9 +56,13 @@ need_check() {
     need_bench
     need gcc has_command gcc
     need libcmocka-dev has_library cmocka
+    need curl has_command curl
+    need python3-jsonschema has_jsonschema
 }
 
 has_cxx_header() { printf '#include <%s>\n' "$1" | "${CXX:-g++}" -E -o /dev/null -xc++ - 2>/dev/null; }
+
+has_jsonschema() { /usr/bin/python3 -c 'import jsonschema' 2>/dev/null; }
 
 has_chart() {
     for file in /usr/share/javascript/chart.js/*.min.js /usr/share/nodejs/chart.js/dist/chart*.js; do

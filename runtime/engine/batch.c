@@ -142,12 +142,20 @@ static pewter_status run(pewter_model *model, const float **logits, pewter_error
 static void draw(pewter_session *session, const float *logits)
 {
     pewter_model *model = session->model;
+    const uint32_t *mask = NULL;
+    pewter_error err;
+    if (session->options.grammar != NULL &&
+        pw_match_mask(&session->match, &model->trie, &mask, &err) != PEWTER_OK) {
+        pw_say(&model->engine->log, PEWTER_LOG_ERROR, "an answer ends: %s", err.message);
+        pw_session_accept(session, -1);
+        return;
+    }
     const int64_t vocab = model->plan->vocab;
     const int64_t last = session->options.penalty_last;
     const int64_t recent = last < 0 ? session->n_tokens : pw_min(session->n_tokens, last);
-    const int32_t token =
-        pw_sample(&session->options, logits, vocab, session->tokens + session->n_tokens - recent,
-                  recent, &session->rng, &model->sampler);
+    const int32_t token = pw_sample(&session->options, logits, vocab, mask,
+                                    session->tokens + session->n_tokens - recent, recent,
+                                    &session->rng, &model->sampler);
     if (session->options.logprobs && token >= 0)
         session->logprob = (float)((double)logits[token] - pw_log_sum_exp(logits, vocab));
     pw_session_accept(session, token);

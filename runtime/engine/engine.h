@@ -9,6 +9,7 @@
 #include "runtime/engine/answer.h"
 #include "runtime/engine/kv.h"
 #include "runtime/engine/sampler.h"
+#include "runtime/grammar/grammar.h"
 #include "runtime/model/model.h"
 #include "scheduler/machine.h"
 
@@ -49,6 +50,7 @@ struct pewter_model {
     pw_kv kv;
     pw_batch_room room;
     pw_sampler_scratch sampler;
+    pw_trie trie;             /* made when the first session has a grammar; nodes NULL: not yet */
     int64_t context;          /* positions that sessions may hold together */
     pewter_session *sessions; /* oldest first */
     atomic_int stop;          /* a session in the batch under way was cancelled */
@@ -65,7 +67,8 @@ struct pewter_session {
     int64_t prompt_end; /* tokens in front of the answer */
     pw_rng rng;
     pw_answer answer;
-    bool running; /* has an answer to make */
+    pw_match match; /* of the answer in options.grammar */
+    bool running;   /* has an answer to make */
     atomic_int cancelled;
     int64_t prompt_ns, answer_ns, first_ns, began_ns; /* times of this answer */
     int64_t prompt_computed;

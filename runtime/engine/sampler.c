@@ -5,8 +5,30 @@
 #include "kernels/math.h"
 #include "pw/num.h"
 
+static bool is_in(const uint32_t *mask, int64_t token)
+{
+    return mask == NULL || (mask[token >> 5] >> (token & 31) & 1u) != 0;
+}
+
+/* The best of the tokens in the mask; -1: none is above minus infinity. */
+static int32_t greedy_in(const uint32_t *mask, const float *logits, int64_t vocab)
+{
+    float best = -INFINITY;
+    int32_t at = -1;
+    for (int64_t i = 0; i < vocab; i++) {
+        if ((i & 31) == 0 && mask[i >> 5] == 0) {
+            i += 31;
+            continue;
+        }
+        if (!is_in(mask, i) || !(logits[i] > best)) continue;
+        best = logits[i];
+        at = (int32_t)i;
+    }
+    return at;
+}
+
 /* The arg-max; -1 where a logit is NaN or the best is infinite. */
-static int32_t greedy(const float *logits, int64_t vocab)
+static int32_t greedy(const uint32_t *mask, const float *logits, int64_t vocab)
 {
     float best = -INFINITY;
     bool numbers = true;
@@ -17,7 +39,7 @@ static int32_t greedy(const float *logits, int64_t vocab)
     if (!numbers || !isfinite(best)) return -1;
     int64_t at = 0;
     while (logits[at] != best) at++;
-    return (int32_t)at;
+    return is_in(mask, at) ? (int32_t)at : greedy_in(mask, logits, vocab);
 }
 
 static bool has_penalties(const pewter_session_options *o)
@@ -35,20 +57,24 @@ static float penalised(const pewter_session_options *o, float logit, int32_t cou
     return logit - o->presence_penalty - o->frequency_penalty * (float)count;
 }
 
-static void take_candidates(const pewter_session_options *o, const float *logits, int64_t vocab,
-                            const int32_t *recent, int64_t n_recent,
-                            const pw_sampler_scratch *scratch)
+/* The tokens of the mask with their logits; returns how many. */
+static int64_t take_candidates(const pewter_session_options *o, const float *logits, int64_t vocab,
+                               const uint32_t *mask, const int32_t *recent, int64_t n_recent,
+                               const pw_sampler_scratch *scratch)
 {
     const bool penalties = has_penalties(o);
+    int64_t n = 0;
     if (penalties)
         for (int64_t i = 0; i < n_recent; i++) scratch->counts[recent[i]]++;
     for (int64_t i = 0; i < vocab; i++) {
+        if (!is_in(mask, i)) continue;
         const int32_t count = penalties ? scratch->counts[i] : 0;
-        scratch->candidates[i] =
+        scratch->candidates[n++] =
             (pw_candidate){.id = (int32_t)i, .logit = penalised(o, logits[i], count)};
     }
     if (penalties)
         for (int64_t i = 0; i < n_recent; i++) scratch->counts[recent[i]] = 0;
+    return n;
 }
 
 /* Negative where x comes before y. */
@@ -121,21 +147,21 @@ static int32_t draw(const pewter_session_options *o, const pw_candidate *c, int6
 }
 
 int32_t pw_sample(const pewter_session_options *options, const float *logits, int64_t vocab,
-                  const int32_t *recent, int64_t n_recent, pw_rng *rng,
+                  const uint32_t *mask, const int32_t *recent, int64_t n_recent, pw_rng *rng,
                   const pw_sampler_scratch *scratch)
 {
-    const int32_t best = greedy(logits, vocab);
+    const int32_t best = greedy(mask, logits, vocab);
     if (best < 0) return -1;
     const bool cold = options->temperature <= 0.0f;
     if (cold && !has_penalties(options)) return best;
 
-    take_candidates(options, logits, vocab, recent, n_recent, scratch);
-    int64_t n = vocab;
+    const int64_t all = take_candidates(options, logits, vocab, mask, recent, n_recent, scratch);
+    int64_t n = all;
     if (cold)
         n = 1;
     else if (options->top_k > 0)
-        n = pw_min(options->top_k, vocab);
-    best_first(scratch->candidates, vocab, n);
+        n = pw_min(options->top_k, all);
+    best_first(scratch->candidates, all, n);
     if (cold) return scratch->candidates[0].id;
     n = cut(options, scratch->candidates, n);
     return draw(options, scratch->candidates, n, rng);

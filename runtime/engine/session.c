@@ -102,6 +102,8 @@ static pewter_status fill(pewter_session *s, pewter_error *err)
         return pw_fail(err, PEWTER_E_MEMORY, "no memory for a session of %lld tokens",
                        (long long)s->context);
     s->rng.state = s->options.seed;
+    if (s->options.grammar != NULL && s->model->trie.nodes == NULL)
+        PW_TRY(pw_trie_init(&s->model->trie, model->file->tokenizer, &s->model->arena, err));
     return pw_answer_init(&s->answer, &s->arena, pw_tokenizer_longest_piece(model->file->tokenizer),
                           s->options.stop, s->options.n_stop, err);
 }
@@ -127,6 +129,7 @@ static pewter_status new_session(pewter_model *model, const pewter_session_optio
         return status;
     }
     s->options.stop = s->answer.stop;
+    s->options.grammar = pewter_grammar_hold(s->options.grammar);
     pewter_session **last = &model->sessions;
     while (*last != NULL) last = &(*last)->next;
     *last = s;
@@ -149,6 +152,8 @@ void pewter_session_free(pewter_session *session)
 {
     if (session == NULL) return;
     drop_pages(session, 0);
+    pw_match_end(&session->match);
+    pewter_grammar_free(session->options.grammar);
     pewter_session **at = &session->model->sessions;
     while (*at != session) at = &(*at)->next;
     *at = session->next;
@@ -203,6 +208,7 @@ pewter_status pewter_session_fork(pewter_session *session, pewter_session **out,
         copy->computed = session->computed;
         copy->n_pages = session->n_pages;
         copy->rng = session->rng;
+        pw_match_copy(&copy->match, &session->match);
         *out = copy;
     }
     pw_leave(model->engine);
@@ -250,7 +256,13 @@ pewter_status pewter_prompt(pewter_session *session, const int32_t *ids, size_t 
     if (session == NULL || ids == NULL || count == 0)
         return pw_fail(err, PEWTER_E_ARG, "pewter_prompt: a session and at least one token wanted");
     PW_TRY(pw_enter(session->model->engine, err));
-    const pewter_status status = append(session, ids, count, err);
+    pewter_status status = PEWTER_OK;
+    if (session->options.grammar != NULL) {
+        pw_match_end(&session->match);
+        status =
+            pw_match_begin(&session->match, pw_grammar_automaton(session->options.grammar), err);
+    }
+    if (status == PEWTER_OK) status = append(session, ids, count, err);
     if (status == PEWTER_OK) {
         pw_answer_begin(&session->answer);
         session->prompt_end = session->n_tokens;
@@ -270,15 +282,29 @@ static void finish(pewter_session *session, pewter_finish why)
     session->running = false;
 }
 
+/* Takes a token's text into the grammar's state. False: it does not fit, which the mask excludes, or its states
+ * have no room. */
+static bool keep_grammar(pewter_session *session, const char *piece, size_t bytes)
+{
+    pewter_error err;
+    bool fits = true;
+    if (session->options.grammar == NULL) return true;
+    const pewter_status status = pw_match_add(&session->match, piece, bytes, &fits, &err);
+    if (status != PEWTER_OK)
+        pw_say(&session->model->engine->log, PEWTER_LOG_ERROR, "an answer ends: %s", err.message);
+    return status == PEWTER_OK && fits;
+}
+
 void pw_session_accept(pewter_session *session, int32_t token)
 {
     const pw_model *file = session->model->file;
+    const bool grammar = session->options.grammar != NULL;
     if (session->first_ns == 0) session->first_ns = pw_now_ns() - session->began_ns;
     if (token < 0) {
         finish(session, PEWTER_FINISH_ERROR);
         return;
     }
-    if (!session->options.ignore_eos && pw_token_is_eog(file->tokenizer, token)) {
+    if ((grammar || !session->options.ignore_eos) && pw_token_is_eog(file->tokenizer, token)) {
         finish(session, PEWTER_FINISH_EOS);
         return;
     }
@@ -294,6 +320,10 @@ void pw_session_accept(pewter_session *session, int32_t token)
     const int64_t limit = session->options.max_tokens;
     if (session->answer.finish != PEWTER_FINISH_NONE)
         session->running = false;
+    else if (!keep_grammar(session, piece, bytes))
+        finish(session, PEWTER_FINISH_ERROR);
+    else if (grammar && pw_match_must_end(&session->match))
+        finish(session, PEWTER_FINISH_EOS);
     else if ((limit > 0 && session->answer.tokens >= limit) ||
              session->n_tokens >= session->context)
         finish(session, PEWTER_FINISH_LENGTH);

@@ -31,7 +31,7 @@ static int32_t sample(bench *b, const float *logits, int64_t vocab)
 {
     const pw_sampler_scratch scratch = {b->candidates, b->counts};
     const int32_t token =
-        pw_sample(&b->options, logits, vocab, b->recent, b->n_recent, &b->rng, &scratch);
+        pw_sample(&b->options, logits, vocab, NULL, b->recent, b->n_recent, &b->rng, &scratch);
     for (int i = 0; i < VOCAB; i++) assert_int_equal(b->counts[i], 0);
     return token;
 }
@@ -198,7 +198,8 @@ static void test_top_k_of_many(void **state)
         b.options.top_k = K;
         const pw_sampler_scratch scratch = {candidates, counts};
         for (int draw = 0; draw < 300; draw++) {
-            const int32_t token = pw_sample(&b.options, logits, MANY, NULL, 0, &b.rng, &scratch);
+            const int32_t token =
+                pw_sample(&b.options, logits, MANY, NULL, NULL, 0, &b.rng, &scratch);
             int better = 0;
             for (int i = 0; i < MANY; i++)
                 better += logits[i] > logits[token] || (logits[i] == logits[token] && i < token);

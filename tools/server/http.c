@@ -13,6 +13,7 @@ struct http {
     const served_models *models;
     queue *queue;
     const keys *keys;
+    grammar_cache *grammars;
     atomic_size_t busy; /* requests that have no whole reply yet */
 };
 
@@ -22,6 +23,7 @@ typedef struct exchange {
     struct MHD_Connection *connection;
     const struct route *route;
     const served_model *model; /* that the path names */
+    int key;                   /* number of the caller's key; -1: none */
     textbuf body;
     refusal refused;
     job *job;
@@ -135,8 +137,11 @@ static bool start(exchange *e, request_kind kind)
     j->wake = wake;
     j->context = e;
     const char *body = e->body.data != NULL ? e->body.data : "";
-    bool ok = request_read(&j->request, kind, e->http->models, e->model, body, e->body.bytes,
-                           &e->refused);
+    const request_source from = {.models = e->http->models,
+                                 .model = e->model,
+                                 .grammars = e->http->grammars,
+                                 .key = e->key};
+    bool ok = request_read(&j->request, kind, &from, body, e->body.bytes, &e->refused);
     if (e->body.data != NULL) explicit_bzero(e->body.data, e->body.cap);
     if (ok && !reply_new(&e->reply, kind))
         ok = refuse(&e->refused, 503, NULL, "the system has no random numbers now");
@@ -248,7 +253,8 @@ static bool allowed(exchange *e)
         MHD_lookup_connection_value(e->connection, MHD_HEADER_KIND, "Authorization");
     const char *key = MHD_lookup_connection_value(e->connection, MHD_HEADER_KIND, "api-key");
     if (bearer != NULL && strncasecmp(bearer, "Bearer ", 7) == 0) key = bearer + 7;
-    if (key != NULL && keys_find(e->http->keys, key, strlen(key)) >= 0) return true;
+    if (key != NULL) e->key = keys_find(e->http->keys, key, strlen(key));
+    if (e->key >= 0) return true;
     refuse(&e->refused, 401, NULL, key != NULL ? "the API key is not one that may ask here"
                                                : "an API key is wanted: Authorization: Bearer KEY, or "
                                                  "api-key: KEY");
@@ -264,6 +270,7 @@ static exchange *begin(http *h, struct MHD_Connection *connection, const char *m
     exchange *e = calloc(1, sizeof *e);
     if (e == NULL) return NULL;
     e->http = h;
+    e->key = -1;
     e->connection = connection;
     atomic_fetch_add(&h->busy, 1);
     refusal unknown = {0};
@@ -318,7 +325,12 @@ http *http_new(int socket, const served_models *models, queue *q, const keys *k)
         fprintf(stderr, "pewter serve: no memory for a server\n");
         return NULL;
     }
-    *h = (http){.models = models, .queue = q, .keys = k};
+    *h = (http){.models = models, .queue = q, .keys = k, .grammars = grammar_cache_new()};
+    if (h->grammars == NULL) {
+        fprintf(stderr, "pewter serve: no memory for a server\n");
+        free(h);
+        return NULL;
+    }
     const unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL |
                            MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
     h->daemon = MHD_start_daemon(
@@ -329,6 +341,7 @@ http *http_new(int socket, const served_models *models, queue *q, const keys *k)
         1, MHD_OPTION_END);
     if (h->daemon != NULL) return h;
     fprintf(stderr, "pewter serve: the server could not be started\n");
+    grammar_cache_free(h->grammars);
     free(h);
     return NULL;
 }
@@ -347,5 +360,6 @@ void http_free(http *h)
 {
     if (h == NULL) return;
     MHD_stop_daemon(h->daemon);
+    grammar_cache_free(h->grammars);
     free(h);
 }

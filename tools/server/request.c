@@ -277,10 +277,10 @@ static bool fit(request *q, refusal *r)
     return true;
 }
 
-bool request_read(request *out, request_kind kind, const served_models *models,
-                  const served_model *model, const char *body, size_t bytes, refusal *r)
+bool request_read(request *out, request_kind kind, const request_source *from, const char *body,
+                  size_t bytes, refusal *r)
 {
-    *out = (request){.kind = kind, .model = model};
+    *out = (request){.kind = kind, .model = from->model};
     pewter_error err;
     const pewter_status status =
         pw_json_parse("the request", body, bytes, PW_JSON_BYTES, &out->body, &err);
@@ -289,7 +289,9 @@ bool request_read(request *out, request_kind kind, const served_models *models,
     if (!json_is_object(out->body))
         return refuse(r, 400, NULL, "the request: a JSON object wanted, %s found",
                       field_found(out->body, found));
-    return read_model(out, models, r) && read_options(out, r) &&
+    return read_model(out, from->models, r) && read_options(out, r) &&
+           structure_read(out->body, out->model->model, from->key, from->grammars,
+                          &out->options.grammar, r) &&
            (kind == REQUEST_CHAT ? read_messages(out, r) : read_prompt(out, r)) && fit(out, r);
 }
 
@@ -297,6 +299,8 @@ void request_free(request *q)
 {
     if (q->ids != NULL) explicit_bzero(q->ids, q->n_ids * sizeof *q->ids);
     free(q->ids);
+    pewter_grammar_free(q->options.grammar);
+    q->options.grammar = NULL;
     json_decref(q->body);
     q->ids = NULL;
     q->body = NULL;

@@ -4,6 +4,7 @@
 
 #include "runtime/text/json.h"
 #include "tools/server/refusal.h"
+#include "tools/server/structure.h"
 
 enum {
     REQUEST_MAX_MODELS = 8,
@@ -33,7 +34,7 @@ typedef struct request {
     json_t *body; /* what the texts below point into */
     int32_t *ids; /* [n_ids]: the prompt */
     size_t n_ids;
-    pewter_session_options options;
+    pewter_session_options options; /* its grammar is the request's own */
     const char *stops[REQUEST_MAX_STOPS];
     int32_t choices; /* answers to one prompt */
     bool stream, include_usage;
@@ -42,10 +43,17 @@ typedef struct request {
 /* The model of that name. A 404 where none has it. */
 const served_model *request_model(const served_models *models, const char *name, refusal *r);
 
-/* Reads the body of a request. `model` is the one that the path names, NULL: the body names it. What *out
- * holds is freed with request_free, also after a refusal. */
-bool request_read(request *out, request_kind kind, const served_models *models,
-                  const served_model *model, const char *body, size_t bytes, refusal *r);
+/* Where a request comes from, and what it finds there. */
+typedef struct request_source {
+    const served_models *models;
+    const served_model *model; /* that the path names; NULL: the body names it */
+    grammar_cache *grammars;
+    int key; /* number of the caller's key; -1: none */
+} request_source;
+
+/* Reads the body of a request. What *out holds is freed with request_free, also after a refusal. */
+bool request_read(request *out, request_kind kind, const request_source *from, const char *body,
+                  size_t bytes, refusal *r);
 
 /* Frees what the request holds; the prompt is overwritten first. */
 void request_free(request *q);

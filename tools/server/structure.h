@@ -1,0 +1,24 @@
+/* What a request says of the form of its answer, as a grammar. */
+#ifndef PW_TOOLS_SERVER_STRUCTURE_H
+#define PW_TOOLS_SERVER_STRUCTURE_H
+
+#include <stdint.h>
+
+#include "runtime/text/json.h"
+#include "tools/server/refusal.h"
+
+/* Grammars of late, so that a schema which comes with every request is compiled once. One thread. What a key sent
+ * is found for that key alone: how long a request takes tells nobody what another one asks. */
+typedef struct grammar_cache grammar_cache;
+
+/* NULL: no memory. */
+grammar_cache *grammar_cache_new(void);
+/* Requests that hold a grammar go on. NULL is allowed. */
+void grammar_cache_free(grammar_cache *cache);
+
+/* Reads response_format and its relations from a body; *out is then the caller's, by pewter_grammar_free, NULL: the
+ * answer is free. `key` is the number of the caller's key, -1: none. What cannot be kept is a 400. */
+bool structure_read(const json_t *body, const pewter_model *model, int key, grammar_cache *cache,
+                    pewter_grammar **out, refusal *r);
+
+#endif
