@@ -245,6 +245,18 @@ PEWTER_API void pewter_grammar_free(pewter_grammar *grammar);
 
 /* ---- Sessions ----------------------------------------------------------------------------- */
 
+/* What is added to the logit of a token before it may be drawn. */
+typedef struct pewter_logit_bias {
+    int32_t token;
+    float bias;
+} pewter_logit_bias;
+
+/* A token and its natural log-probability, before penalties, biases, grammar and temperature. */
+typedef struct pewter_logprob {
+    int32_t token;
+    float logprob;
+} pewter_logprob;
+
 typedef struct pewter_session_options {
     size_t size;
     int64_t context;          /* tokens that this session may hold; 0: all of the model's */
@@ -260,8 +272,13 @@ typedef struct pewter_session_options {
     bool logprobs;           /* pewter_piece.logprob is wanted; it costs a pass over the logits */
     const char *const *stop; /* texts that end the answer; not part of it */
     size_t n_stop;
-    pewter_grammar
-        *grammar; /* what the answer may be; ends it where nothing can follow. NULL: anything */
+    pewter_grammar *grammar;       /* what the answer may be, and where it ends; NULL: anything */
+    const pewter_logit_bias *bias; /* [n_bias], at most 1024 */
+    size_t n_bias;
+    int32_t top_logprobs; /* the likeliest tokens at each place, 0 to 20, with `logprobs` */
+    bool prompt_logprobs; /* of the prompt's tokens, too: pewter_prompt_logprobs */
+    uint64_t share; /* sessions of a model with the same number compute equal beginnings once, in
+                           * pages of 64 tokens, and find them again later; 0: alone. Same bits */
 } pewter_session_options;
 
 /* Why an answer ended. */
@@ -282,6 +299,8 @@ typedef struct pewter_piece {
     float logprob; /* of that token, natural logarithm, before penalties and temperature; 0
                           * unless options.logprobs */
     pewter_finish finish;
+    const pewter_logprob *top; /* [n_top], of the token's place, best first; until the next step */
+    size_t n_top;
 } pewter_piece;
 
 typedef struct pewter_stats {
@@ -293,6 +312,17 @@ typedef struct pewter_stats {
     uint64_t weight_bytes; /* read by the engine's matmuls since it was opened */
     uint64_t steps;        /* of the engine since it was opened */
 } pewter_stats;
+
+/* How a model's room for keys and values is used. */
+typedef struct pewter_kv_use {
+    size_t size;
+    int64_t tokens, held,
+        kept; /* room in all; of sessions; of no session, but found again by equal beginnings */
+    uint64_t asked, found; /* tokens of prompts that share, and how many of them were found */
+} pewter_kv_use;
+
+PEWTER_API pewter_status pewter_kv_use_get(const pewter_model *model, pewter_kv_use *out,
+                                           pewter_error *err);
 
 PEWTER_API pewter_session_options pewter_session_defaults(void);
 PEWTER_API pewter_status pewter_session_new(pewter_model *model,
@@ -311,12 +341,18 @@ PEWTER_API pewter_status pewter_session_rewind(pewter_session *session, int64_t 
  * (PEWTER_E_LIMIT) if they pass the context. Starts a new answer. */
 PEWTER_API pewter_status pewter_prompt(pewter_session *session, const int32_t *ids, size_t count,
                                        pewter_error *err);
-/* Runs one batch over all sessions of the engine that have work; *ready: how many had. Where no page
+/* Runs one batch over all sessions of the engine that have work; *ready: how many had. While answers are under
+ * way, prompts get so few tokens of a step that it takes about half as long again as without them. Where no page
  * is free a session without an answer to make gives its own back, else the youngest answer waits; what
  * they held is computed again when it is wanted, to the same bits. */
 PEWTER_API pewter_status pewter_step(pewter_engine *engine, size_t *ready, pewter_error *err);
 /* Takes the text made since the last call; `bytes` 0 and finish NONE: nothing yet. */
 PEWTER_API pewter_status pewter_next(pewter_session *session, pewter_piece *out, pewter_error *err);
+/* Of prompt token `at` (counted from the session's first): its own log-probability into *own, of the first token
+ * 0, and the likeliest of its place into top [cap], their number into *count. PEWTER_E_LIMIT: not computed yet. */
+PEWTER_API pewter_status pewter_prompt_logprobs(const pewter_session *session, int64_t at,
+                                                pewter_logprob *own, pewter_logprob *top,
+                                                size_t cap, size_t *count, pewter_error *err);
 /* Ends the answer at the next chance, also inside a long prompt. Any thread, any signal handler. */
 PEWTER_API void pewter_cancel(pewter_session *session);
 PEWTER_API pewter_status pewter_stats_get(const pewter_session *session, pewter_stats *out,

@@ -173,6 +173,22 @@ pewter_status pewter_synth(const pewter_synth_options *options, const char *path
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 
+pewter_status pewter_kv_use_get(const pewter_model *model, pewter_kv_use *out, pewter_error *err)
+{
+    if (model == NULL || out == NULL || model->run == NULL)
+        return pw_fail(err, PEWTER_E_ARG,
+                       "pewter_kv_use_get: a model with weights and out are wanted");
+    PW_TRY(pw_enter(model->engine, err));
+    const pw_kv *kv = &model->kv;
+    const pewter_kv_use use = {.tokens = (int64_t)kv->pages * PW_PAGE,
+                               .held = (int64_t)(kv->pages - pw_kv_available(kv)) * PW_PAGE,
+                               .kept = (int64_t)kv->n_idle * PW_PAGE,
+                               .asked = kv->asked,
+                               .found = kv->found};
+    pw_leave(model->engine);
+    return give(out, &use, sizeof use, "kv use", err);
+}
+
 pewter_status pewter_grammar_new(const pewter_model *model, pewter_grammar_kind kind,
                                  const char *text, size_t bytes, pewter_grammar **out,
                                  pewter_error *err)

@@ -4,7 +4,7 @@
 #include "pw/clock.h"
 #include "pw/num.h"
 #include "pw/status.h"
-#include "runtime/engine/engine.h"
+#include "runtime/engine/prefix.h"
 
 static void end(pewter_session *session, pewter_finish why)
 {
@@ -73,7 +73,8 @@ static int64_t holders(const pewter_model *model, const pewter_session *than)
 static bool may_return(const pewter_model *model, const pewter_session *session)
 {
     const int64_t others = holders(model, session);
-    return others == 0 || pw_ceil_div(session->n_tokens, PW_PAGE) + others + 1 <= model->kv.n_free;
+    return others == 0 ||
+           pw_ceil_div(session->n_tokens, PW_PAGE) + others + 1 <= pw_kv_available(&model->kv);
 }
 
 /* Adds a session, as `add` does. Where no page is free another waits, at last this one: what it holds can be
@@ -97,23 +98,48 @@ static pewter_status add_or_wait(pewter_model *model, pewter_session *session, i
     }
 }
 
+/* Whether every token of what is computed next gives logits: the prompt's probabilities are wanted. */
+static bool wants_all(const pewter_session *s)
+{
+    return s->options.prompt_logprobs && s->computed < s->prompt_end;
+}
+
+/* Tokens of prompts that a step may take beside `answers` under way: all that fit where there are none. Else their
+ * next tokens should not wait much longer than without the prompts. */
+static int64_t prompt_room(const pewter_model *model)
+{
+    enum { LEAST = 8, UNKNOWN = 32 };
+    const int64_t room = model->plan->width - model->room.n_tokens;
+    if (model->room.n_tokens == 0) return room;
+    if (model->decode_ns <= 0.0 || model->prompt_ns <= 0.0) return pw_min(room, UNKNOWN);
+    const double tokens = 0.5 * model->decode_ns / model->prompt_ns;
+    return pw_min(room, tokens < LEAST ? LEAST : tokens > 1e6 ? room : (int64_t)tokens);
+}
+
 /* Sessions that generate come first, one token each; prompts share what is left. */
 static pewter_status collect(pewter_model *model, pewter_error *err)
 {
     const pw_plan *plan = model->plan;
+    int64_t most = plan->width; /* tokens in the batch */
     for (int pass = 0; pass < 2; pass++) {
+        if (pass == 1) most = model->room.n_tokens + prompt_room(model);
         for (pewter_session *s = model->sessions; s != NULL; s = s->next) {
-            const int64_t pending = s->n_tokens - s->computed;
+            int64_t pending = s->n_tokens - s->computed;
             if (!s->running || pending < 1 || (pending == 1) != (pass == 0)) continue;
             if (atomic_load(&s->cancelled) != 0) {
                 end(s, PEWTER_FINISH_CANCELLED);
                 continue;
             }
-            const int64_t count = pw_min(pending, plan->width - model->room.n_tokens);
-            if (count < 1 || model->room.n_rows == plan->outputs) return PEWTER_OK;
+            const int64_t rows = plan->outputs - model->room.n_rows;
+            if (most <= model->room.n_tokens || rows < 1) return PEWTER_OK;
             if (!pw_answer_has_room(&s->answer)) continue;
             if (s->n_pages == 0 && !may_return(model, s)) continue;
-            PW_TRY(add_or_wait(model, s, count, count == pending, err));
+            if (pass == 1) pw_prefix_match(s);
+            if (pass == 1 && pw_prefix_under_way(s)) continue;
+            pending = s->n_tokens - s->computed;
+            int64_t count = pw_min(pending, most - model->room.n_tokens);
+            if (wants_all(s)) count = pw_min(count, rows);
+            PW_TRY(add_or_wait(model, s, count, wants_all(s) ? count : count == pending, err));
         }
     }
     return PEWTER_OK;
@@ -157,18 +183,37 @@ static void draw(pewter_session *session, const float *logits)
                                     session->tokens + session->n_tokens - recent, recent,
                                     &session->rng, &model->sampler);
     if (session->options.logprobs && token >= 0)
-        session->logprob = (float)((double)logits[token] - pw_log_sum_exp(logits, vocab));
+        session->logprob =
+            pw_logprobs(logits, vocab, token, session->top, session->options.top_logprobs);
     pw_session_accept(session, token);
+}
+
+/* The logits of `count` tokens of a prompt say how likely those behind them are. */
+static void note_prompt(pewter_session *s, const float *logits, int64_t count)
+{
+    const int64_t vocab = s->model->plan->vocab;
+    const int32_t n = s->options.top_logprobs;
+    for (int64_t i = 0; i < count && s->computed + i + 1 < s->prompt_end; i++) {
+        const int64_t at = s->computed + i + 1;
+        pewter_logprob *row = s->prompt + at * (n + 1);
+        row[0].token = s->tokens[at];
+        row[0].logprob = pw_logprobs(logits + i * vocab, vocab, s->tokens[at], row + 1, n);
+        s->prompt_noted = at + 1;
+    }
 }
 
 static void take_results(pewter_model *model, const float *logits, int64_t ns)
 {
     const pw_batch_room *room = &model->room;
+    const int64_t vocab = model->plan->vocab;
     int64_t row = 0;
     for (int64_t i = 0; i < room->batch.n_sequences; i++) {
         pewter_session *s = room->sessions[i];
         const int64_t count = room->sequences[i].count;
         const bool prompt = s->computed < s->prompt_end;
+        const int64_t rows = wants_all(s) ? count : s->computed + count == s->n_tokens;
+        if (wants_all(s)) note_prompt(s, logits + vocab * row, count);
+        row += rows;
         s->computed += count;
         if (prompt) {
             s->prompt_ns += ns;
@@ -176,8 +221,25 @@ static void take_results(pewter_model *model, const float *logits, int64_t ns)
         } else {
             s->answer_ns += ns;
         }
-        if (s->computed == s->n_tokens) draw(s, logits + model->plan->vocab * row++);
+        pw_prefix_share(s);
+        if (s->computed == s->n_tokens) draw(s, logits + vocab * (row - 1));
     }
+}
+
+/* Learns from a step how long answers and prompts take. */
+static void note_pace(pewter_model *model, double ns)
+{
+    enum { MEMORY = 8 }; /* steps */
+    const pw_batch_room *room = &model->room;
+    int64_t answers = 0;
+    for (int64_t i = 0; i < room->batch.n_sequences; i++) answers += room->sequences[i].count == 1;
+    const int64_t prompts = room->n_tokens - answers;
+    double *known = prompts == 0 ? &model->decode_ns : &model->prompt_ns;
+    if (prompts > 0 && answers > 0 && model->decode_ns <= 0.0) return;
+    const double now =
+        prompts == 0 ? ns : (answers > 0 ? ns - model->decode_ns : ns) / (double)prompts;
+    if (now <= 0.0) return;
+    *known += (now - *known) / (*known > 0.0 ? MEMORY : 1);
 }
 
 pewter_status pw_batch_step(pewter_model *model, size_t *ready, pewter_error *err)
@@ -197,6 +259,7 @@ pewter_status pw_batch_step(pewter_model *model, size_t *ready, pewter_error *er
     pw_say(&model->engine->log, PEWTER_LOG_DEBUG, "step of %lld tokens, %lld sessions: %.2f ms",
            (long long)model->room.n_tokens, (long long)model->room.batch.n_sequences,
            (double)ns * 1e-6);
+    note_pace(model, (double)ns); /* before results move the sessions on */
     take_results(model, logits, ns);
     return PEWTER_OK;
 }

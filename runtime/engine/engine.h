@@ -8,6 +8,7 @@
 #include "pw/rng.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/kv.h"
+#include "runtime/engine/logprob.h"
 #include "runtime/engine/sampler.h"
 #include "runtime/grammar/grammar.h"
 #include "runtime/model/model.h"
@@ -50,8 +51,11 @@ struct pewter_model {
     pw_kv kv;
     pw_batch_room room;
     pw_sampler_scratch sampler;
-    pw_trie trie;             /* made when the first session has a grammar; nodes NULL: not yet */
-    int64_t context;          /* positions that sessions may hold together */
+    pw_trie trie;    /* made when the first session has a grammar; nodes NULL: not yet */
+    int64_t context; /* positions that sessions may hold together */
+    double decode_ns,
+        prompt_ns; /* of late: a step without prompts, and what a token of a prompt adds; 0: not
+                                  * known */
     pewter_session *sessions; /* oldest first */
     atomic_int stop;          /* a session in the batch under way was cancelled */
 };
@@ -64,6 +68,7 @@ struct pewter_session {
     int32_t *tokens; /* [context]: accepted; keys exist of the first `computed` */
     int32_t *pages;  /* [context / 64] */
     int64_t context, n_tokens, computed, n_pages;
+    int64_t n_shared;   /* pages that others find, or that were found: the first ones */
     int64_t prompt_end; /* tokens in front of the answer */
     pw_rng rng;
     pw_answer answer;
@@ -73,6 +78,9 @@ struct pewter_session {
     int64_t prompt_ns, answer_ns, first_ns, began_ns; /* times of this answer */
     int64_t prompt_computed;
     float logprob;
+    pewter_logprob *top;    /* [options.top_logprobs]: of the last token's place */
+    pewter_logprob *prompt; /* [context][1 + top_logprobs]: with prompt_logprobs, of each token */
+    int64_t prompt_noted;   /* tokens of which it is known */
 };
 
 /* The engine is the caller's until pw_leave; PEWTER_E_BUSY if another thread is inside. */
@@ -91,6 +99,11 @@ PW_MUST pewter_status pw_batch_logits(pewter_session *session, const float **log
 /* session.c: pages for the first `positions` positions, writable from position `from` on. */
 PW_MUST pewter_status pw_session_reserve(pewter_session *session, int64_t from, int64_t positions,
                                          pewter_error *err);
+
+/* session.c: tokens behind those that are there, which the next steps compute. PEWTER_E_LIMIT with both numbers where
+ * the context, or the pool of pages, has no room. */
+PW_MUST pewter_status pw_session_append(pewter_session *session, const int32_t *ids, size_t count,
+                                        pewter_error *err);
 
 /* session.c: gives all pages of a session back; its keys are computed again when there is room. */
 void pw_session_evict(pewter_session *session);

@@ -42,10 +42,28 @@ static int32_t greedy(const uint32_t *mask, const float *logits, int64_t vocab)
     return is_in(mask, at) ? (int32_t)at : greedy_in(mask, logits, vocab);
 }
 
-static bool has_penalties(const pewter_session_options *o)
+/* Whether other logits are drawn from than the model's. */
+static bool has_changes(const pewter_session_options *o)
 {
-    return o->repetition_penalty != 1.0f || o->presence_penalty != 0.0f ||
+    return o->n_bias > 0 || o->repetition_penalty != 1.0f || o->presence_penalty != 0.0f ||
            o->frequency_penalty != 0.0f;
+}
+
+/* The candidates stand in the order of their ids here. */
+static void add_biases(const pewter_session_options *o, pw_candidate *candidates, int64_t n)
+{
+    for (size_t i = 0; i < o->n_bias; i++) {
+        int64_t low = 0, high = n;
+        while (low < high) {
+            const int64_t middle = (low + high) / 2;
+            if (candidates[middle].id < o->bias[i].token)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low < n && candidates[low].id == o->bias[i].token)
+            candidates[low].logit += o->bias[i].bias;
+    }
 }
 
 /* Keskar et al. 2019 for repetition (a positive logit is divided, a negative one multiplied);
@@ -62,7 +80,7 @@ static int64_t take_candidates(const pewter_session_options *o, const float *log
                                const uint32_t *mask, const int32_t *recent, int64_t n_recent,
                                const pw_sampler_scratch *scratch)
 {
-    const bool penalties = has_penalties(o);
+    const bool penalties = has_changes(o);
     int64_t n = 0;
     if (penalties)
         for (int64_t i = 0; i < n_recent; i++) scratch->counts[recent[i]]++;
@@ -74,6 +92,7 @@ static int64_t take_candidates(const pewter_session_options *o, const float *log
     }
     if (penalties)
         for (int64_t i = 0; i < n_recent; i++) scratch->counts[recent[i]] = 0;
+    add_biases(o, scratch->candidates, n);
     return n;
 }
 
@@ -153,7 +172,7 @@ int32_t pw_sample(const pewter_session_options *options, const float *logits, in
     const int32_t best = greedy(mask, logits, vocab);
     if (best < 0) return -1;
     const bool cold = options->temperature <= 0.0f;
-    if (cold && !has_penalties(options)) return best;
+    if (cold && !has_changes(options)) return best;
 
     const int64_t all = take_candidates(options, logits, vocab, mask, recent, n_recent, scratch);
     int64_t n = all;
@@ -165,13 +184,4 @@ int32_t pw_sample(const pewter_session_options *options, const float *logits, in
     if (cold) return scratch->candidates[0].id;
     n = cut(options, scratch->candidates, n);
     return draw(options, scratch->candidates, n, rng);
-}
-
-double pw_log_sum_exp(const float *logits, int64_t vocab)
-{
-    float best = -INFINITY;
-    for (int64_t i = 0; i < vocab; i++) best = logits[i] > best ? logits[i] : best;
-    double sum = 0.0;
-    for (int64_t i = 0; i < vocab; i++) sum += pw_exp((double)logits[i] - (double)best);
-    return (double)best + pw_log(sum);
 }

@@ -5,7 +5,7 @@
 #include "pw/clock.h"
 #include "pw/num.h"
 #include "pw/status.h"
-#include "runtime/engine/engine.h"
+#include "runtime/engine/prefix.h"
 
 pewter_session_options pewter_session_defaults(void)
 {
@@ -44,7 +44,7 @@ static void drop_pages(pewter_session *session, int64_t keep)
 void pw_session_evict(pewter_session *session)
 {
     drop_pages(session, 0);
-    session->computed = 0;
+    session->computed = session->n_shared = 0;
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -70,6 +70,8 @@ static pewter_status check_options(const pewter_session_options *o, int64_t cont
         {"presence_penalty", o->presence_penalty, -100.0f, 100.0f},
         {"frequency_penalty", o->frequency_penalty, -100.0f, 100.0f},
         {"penalty_last", (float)o->penalty_last, -1.0f, 1e9f},
+        {"top_logprobs", (float)o->top_logprobs, 0.0f, 20.0f},
+        {"n_bias", (float)o->n_bias, 0.0f, 1024.0f},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (!(ranges[i].value >= ranges[i].low && ranges[i].value <= ranges[i].high))
@@ -91,6 +93,34 @@ static pewter_status take_options(const pewter_session_options *given, pewter_se
     return PEWTER_OK;
 }
 
+/* Copies the biases, and takes room for log-probabilities. */
+static pewter_status fill_logprobs(pewter_session *s, pewter_error *err)
+{
+    pewter_session_options *o = &s->options;
+    const int64_t vocab = s->model->plan->vocab;
+    const size_t row = 1 + (size_t)o->top_logprobs;
+    size_t prompt = 0;
+    if (o->top_logprobs > vocab)
+        return pw_fail(err, PEWTER_E_ARG, "top_logprobs: 0 to %lld wanted, %d found",
+                       (long long)vocab, o->top_logprobs);
+    pewter_logit_bias *bias = pw_arena_array(&s->arena, o->n_bias, sizeof *bias);
+    s->top = pw_arena_array(&s->arena, row, sizeof *s->top);
+    if (!o->prompt_logprobs || pw_mul((size_t)s->context, row, &prompt))
+        s->prompt = pw_arena_array(&s->arena, prompt, sizeof *s->prompt);
+    if (bias == NULL || s->top == NULL || s->prompt == NULL)
+        return pw_fail(err, PEWTER_E_MEMORY, "no memory for log-probabilities");
+    for (size_t i = 0; i < o->n_bias; i++) {
+        bias[i] = o->bias[i];
+        if (bias[i].token < 0 || bias[i].token >= vocab || !isfinite(bias[i].bias))
+            return pw_fail(err, PEWTER_E_ARG,
+                           "bias %zu: a finite number for a token from 0 to %lld wanted, %g for %d "
+                           "found",
+                           i, (long long)vocab - 1, (double)bias[i].bias, bias[i].token);
+    }
+    o->bias = bias;
+    return PEWTER_OK;
+}
+
 static pewter_status fill(pewter_session *s, pewter_error *err)
 {
     const pewter_model *model = s->model;
@@ -102,6 +132,7 @@ static pewter_status fill(pewter_session *s, pewter_error *err)
         return pw_fail(err, PEWTER_E_MEMORY, "no memory for a session of %lld tokens",
                        (long long)s->context);
     s->rng.state = s->options.seed;
+    PW_TRY(fill_logprobs(s, err));
     if (s->options.grammar != NULL && s->model->trie.nodes == NULL)
         PW_TRY(pw_trie_init(&s->model->trie, model->file->tokenizer, &s->model->arena, err));
     return pw_answer_init(&s->answer, &s->arena, pw_tokenizer_longest_piece(model->file->tokenizer),
@@ -166,6 +197,7 @@ static void cut(pewter_session *session, int64_t tokens)
 {
     session->n_tokens = pw_min(session->n_tokens, tokens);
     session->computed = pw_min(session->computed, tokens);
+    session->n_shared = pw_min(session->n_shared, session->computed / PW_PAGE);
     session->running = false;
     pw_answer_begin(&session->answer);
     drop_pages(session, pw_ceil_div(session->n_tokens, PW_PAGE));
@@ -207,6 +239,7 @@ pewter_status pewter_session_fork(pewter_session *session, pewter_session **out,
         copy->n_tokens = session->n_tokens;
         copy->computed = session->computed;
         copy->n_pages = session->n_pages;
+        copy->n_shared = session->n_shared;
         copy->rng = session->rng;
         pw_match_copy(&copy->match, &session->match);
         *out = copy;
@@ -234,20 +267,22 @@ static pewter_status check_ids(const pewter_session *session, const int32_t *ids
     return PEWTER_OK;
 }
 
-static pewter_status append(pewter_session *session, const int32_t *ids, size_t count,
-                            pewter_error *err)
+pewter_status pw_session_append(pewter_session *session, const int32_t *ids, size_t count,
+                                pewter_error *err)
 {
     PW_TRY(check_ids(session, ids, count, err));
-    const int64_t total = session->n_tokens + (int64_t)count;
-    const int64_t had = session->n_pages;
-    const pewter_status status = pw_session_reserve(session, session->computed, total, err);
-    if (status != PEWTER_OK) {
-        drop_pages(session, pw_min(had, session->n_pages));
-        return status;
-    }
-    if (count > 0) memcpy(session->tokens + session->n_tokens, ids, count * sizeof *ids);
-    session->n_tokens = total;
-    return PEWTER_OK;
+    const int64_t before = session->n_tokens, computed = session->computed, had = session->n_pages;
+    if (count > 0) memcpy(session->tokens + before, ids, count * sizeof *ids);
+    session->n_tokens = before + (int64_t)count;
+    /* What is there is held before room is made for the rest, which may forget it. */
+    pw_prefix_match(session);
+    const pewter_status status =
+        pw_session_reserve(session, session->computed, session->n_tokens, err);
+    if (status == PEWTER_OK) return PEWTER_OK;
+    drop_pages(session, pw_min(had, session->n_pages));
+    session->n_tokens = before;
+    session->computed = computed;
+    return status;
 }
 
 pewter_status pewter_prompt(pewter_session *session, const int32_t *ids, size_t count,
@@ -262,13 +297,16 @@ pewter_status pewter_prompt(pewter_session *session, const int32_t *ids, size_t 
         status =
             pw_match_begin(&session->match, pw_grammar_automaton(session->options.grammar), err);
     }
-    if (status == PEWTER_OK) status = append(session, ids, count, err);
+    const int64_t end = session->prompt_end;
+    session->prompt_end = session->n_tokens + (int64_t)count;
+    if (status == PEWTER_OK) status = pw_session_append(session, ids, count, err);
+    if (status != PEWTER_OK) session->prompt_end = end;
     if (status == PEWTER_OK) {
         pw_answer_begin(&session->answer);
-        session->prompt_end = session->n_tokens;
-        session->prompt_computed = 0;
+        session->prompt_computed = session->prompt_noted = 0;
         session->prompt_ns = session->answer_ns = session->first_ns = 0;
         session->began_ns = pw_now_ns();
+        if (session->options.share != 0) session->model->kv.asked += count;
         atomic_store(&session->cancelled, 0);
         session->running = true;
     }
@@ -336,8 +374,10 @@ pewter_status pewter_next(pewter_session *session, pewter_piece *out, pewter_err
     PW_TRY(pw_enter(session->model->engine, err));
     if (session->running && atomic_load(&session->cancelled) != 0)
         finish(session, PEWTER_FINISH_CANCELLED);
-    pewter_piece piece = {.size = out->size, .logprob = session->logprob};
+    pewter_piece piece = {.size = out->size, .logprob = session->logprob, .top = session->top};
     pw_answer_take(&session->answer, &piece);
+    if (piece.token >= 0 && session->options.logprobs)
+        piece.n_top = (size_t)session->options.top_logprobs;
     memcpy(out, &piece, out->size < sizeof piece ? out->size : sizeof piece);
     pw_leave(session->model->engine);
     return PEWTER_OK;
@@ -370,100 +410,4 @@ pewter_status pewter_stats_get(const pewter_session *session, pewter_stats *out,
     memcpy(out, &stats, out->size < sizeof stats ? out->size : sizeof stats);
     pw_leave(engine);
     return PEWTER_OK;
-}
-
-/* ---- Logits and scores ----------------------------------------------------------------------- */
-
-typedef bool each_fn(void *context, int64_t pos, const float *logits, int64_t vocab);
-
-/* Appends tokens and computes them, `each` seeing the logits at every one; false from it stops. */
-static pewter_status compute(pewter_session *session, const int32_t *ids, size_t count,
-                             each_fn *each, void *context, pewter_error *err)
-{
-    session->running = false;
-    atomic_store(&session->cancelled, 0);
-    PW_TRY(append(session, ids, count, err));
-    const int64_t vocab = pw_model_vocab(session->model->file);
-    while (session->computed < session->n_tokens) {
-        const int64_t pos = session->computed;
-        const float *logits;
-        int64_t rows;
-        PW_TRY(pw_batch_logits(session, &logits, &rows, err));
-        for (int64_t i = 0; i < rows; i++)
-            if (!each(context, pos + i, logits + i * vocab, vocab))
-                return pw_fail(err, PEWTER_E_CANCELLED, "cancelled");
-    }
-    return PEWTER_OK;
-}
-
-typedef struct logits_call {
-    pewter_logits_fn *each;
-    void *context;
-    int64_t first; /* position of the first token given; those before it only waited */
-} logits_call;
-
-static bool pass_on(void *context, int64_t pos, const float *logits, int64_t vocab)
-{
-    const logits_call *call = context;
-    if (pos >= call->first) call->each(call->context, pos, logits, vocab);
-    return true;
-}
-
-pewter_status pewter_logits(pewter_session *session, const int32_t *ids, size_t count,
-                            pewter_logits_fn *each, void *context, pewter_error *err)
-{
-    if (session == NULL || each == NULL || (ids == NULL && count > 0))
-        return pw_fail(err, PEWTER_E_ARG, "pewter_logits: session, tokens and each are wanted");
-    PW_TRY(pw_enter(session->model->engine, err));
-    logits_call call = {each, context, session->n_tokens};
-    const pewter_status status = compute(session, ids, count, pass_on, &call, err);
-    pw_leave(session->model->engine);
-    return status;
-}
-
-typedef struct score_call {
-    const int32_t *tokens;
-    int64_t n_tokens, first;
-    double *out;
-    pewter_progress_fn *progress;
-    void *context;
-} score_call;
-
-static bool score_next(void *context, int64_t pos, const float *logits, int64_t vocab)
-{
-    const score_call *call = context;
-    if (pos + 1 < call->first) return true; /* a token that only waited */
-    if (pos + 1 < call->n_tokens)
-        call->out[pos + 1 - call->first] =
-            (double)logits[call->tokens[pos + 1]] - pw_log_sum_exp(logits, vocab);
-    return call->progress == NULL ||
-           call->progress(call->context, "scoring", (uint64_t)(pos + 1 - call->first),
-                          (uint64_t)(call->n_tokens - call->first));
-}
-
-/* The token before the first one gives the first one's score, so it is computed again. */
-static pewter_status score(pewter_session *session, const int32_t *ids, size_t count, double *out,
-                           pewter_progress_fn *progress, void *progress_context, pewter_error *err)
-{
-    const int64_t first = session->n_tokens;
-    if (count > 0) out[0] = 0.0;
-    if (first > 0) session->computed = pw_min(session->computed, first - 1);
-    score_call call = {.tokens = session->tokens,
-                       .n_tokens = first + (int64_t)count,
-                       .first = first,
-                       .out = out,
-                       .progress = progress,
-                       .context = progress_context};
-    return compute(session, ids, count, score_next, &call, err);
-}
-
-pewter_status pewter_score(pewter_session *session, const int32_t *ids, size_t count, double *out,
-                           pewter_progress_fn *progress, void *progress_context, pewter_error *err)
-{
-    if (session == NULL || out == NULL || (ids == NULL && count > 0))
-        return pw_fail(err, PEWTER_E_ARG, "pewter_score: session, tokens and out are wanted");
-    PW_TRY(pw_enter(session->model->engine, err));
-    const pewter_status status = score(session, ids, count, out, progress, progress_context, err);
-    pw_leave(session->model->engine);
-    return status;
 }

@@ -75,6 +75,26 @@ says $? "a stream begins with the role and ends with the usage"
 says $? "a stream says what the whole answer says"
 gives 200 '"object":"text_completion".*"text":' POST /v1/completions '{"model":"tiny","prompt":[1,2,3],"max_tokens":3}'
 gives 200 '"index":1' POST /v1/chat/completions "{\"model\":\"tiny\",$hello,\"n\":2}"
+gives 200 '"logprobs":\{"content":\[\{"token":".*","logprob":-[0-9.]+,"bytes":\[[0-9,]+\],"top_logprobs":\[\{.*\},\{.*\}\]\}' \
+    POST /v1/chat/completions "{\"model\":\"tiny\",$hello,\"logprobs\":true,\"top_logprobs\":2}"
+gives 200 '"delta":\{"content":.*"logprobs":\{"content":\[\{"token"' \
+    POST /v1/chat/completions "{\"model\":\"tiny\",$hello,\"logprobs\":true,\"stream\":true}"
+gives 200 '"token_logprobs":\[null,-[0-9.]+,-[0-9.]+,-[0-9.]+\],"top_logprobs":\[null,\{".*":-.*\}\],"text_offset":\[0,' \
+    POST /v1/completions '{"model":"tiny","prompt":[41,42,43],"max_tokens":1,"echo":true,"logprobs":1,"temperature":0}'
+scores=$(sed -E 's/.*"token_logprobs":\[null,(-[0-9.]+,-[0-9.]+),.*/\1/' out)
+gives 200 "\"token_logprobs\":\\[null,$scores\\].*\"completion_tokens\":0" \
+    POST /v1/completions '{"model":"tiny","prompt":[41,42,43],"max_tokens":0,"echo":true,"logprobs":0}'
+ids=''
+for i in $(seq 200); do ids="$ids,$((i % 400 + 20))"; done
+for cached in 0 192; do
+    gives 200 "\"prompt_tokens\":200,.*\"cached_tokens\":$cached\\}" POST /v1/completions \
+        "{\"model\":\"tiny\",\"prompt\":[${ids#,}],\"max_tokens\":5,\"temperature\":0}"
+    sed 's/.*"choices"//; s/"usage".*//' out >cached.$cached
+done
+cmp -s cached.0 cached.192
+says $? "a beginning that was found again makes the same answer"
+gives 200 '"text":"(.*)\1"' POST /v1/completions \
+    '{"model":"tiny","prompt":[41],"max_tokens":2,"temperature":0,"logit_bias":{"77":100}}'
 gives 200 '"object":"chat.completion"' POST '/openai/deployments/tiny/chat/completions?api-version=2024-10-21' "{$hello}"
 
 # ---- Refusals -------------------------------------------------------------------------------------
@@ -85,6 +105,11 @@ gives 405 'no such route' GET $chat
 gives 400 'JSON breaks at line 1' POST $chat '{'
 gives 400 '"param":"temperature"' POST $chat "{\"model\":\"tiny\",\"messages\":[],\"temperature\":\"hot\"}"
 gives 400 'n: a whole number from 1 to 8 wanted, 1000000 found' POST $chat "{\"model\":\"tiny\",$hello,\"n\":1000000}"
+gives 400 'logit_bias: a token from 0 to 511 wanted, .x. found' POST $chat "{\"model\":\"tiny\",$hello,\"logit_bias\":{\"x\":1}}"
+gives 400 'logit_bias: a number from -100 to 100 wanted, 101 found' POST $chat "{\"model\":\"tiny\",$hello,\"logit_bias\":{\"5\":101}}"
+gives 400 'top_logprobs: a whole number from 0 to 20 wanted, 21 found' POST $chat "{\"model\":\"tiny\",$hello,\"logprobs\":true,\"top_logprobs\":21}"
+gives 400 'top_logprobs wants logprobs' POST $chat "{\"model\":\"tiny\",$hello,\"top_logprobs\":2}"
+gives 400 'max_tokens: 1 or more wanted, 0 found' POST $chat "{\"model\":\"tiny\",$hello,\"max_tokens\":0}"
 gives 400 'messages: a list of 1 to 4096 wanted, 0 found' POST $chat '{"model":"tiny"}'
 gives 400 '"code":"context_length_exceeded"' POST /v1/completions \
     "{\"model\":\"tiny\",\"prompt\":\"$(yes word | head -n 2000 | tr '\n' ' ')\"}"

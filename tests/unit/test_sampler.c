@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "runtime/engine/logprob.h"
 #include "runtime/engine/sampler.h"
 
 enum { VOCAB = 16 };

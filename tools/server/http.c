@@ -140,7 +140,8 @@ static bool start(exchange *e, request_kind kind)
     const request_source from = {.models = e->http->models,
                                  .model = e->model,
                                  .grammars = e->http->grammars,
-                                 .key = e->key};
+                                 .key = e->key,
+                                 .share = keys_salt(e->http->keys, e->key)};
     bool ok = request_read(&j->request, kind, &from, body, e->body.bytes, &e->refused);
     if (e->body.data != NULL) explicit_bzero(e->body.data, e->body.cap);
     if (ok && !reply_new(&e->reply, kind))

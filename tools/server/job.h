@@ -8,7 +8,9 @@
 typedef struct job_answer {
     textbuf said;  /* all of it so far */
     int64_t tokens;
+    int64_t cached; /* of the prompt, that were not computed for it */
     pewter_finish finish;
+    token_log log; /* where log-probabilities are asked for */
 } job_answer;
 
 /* Called by the engine thread under the queue's lock when a job that waits has news. */
@@ -19,6 +21,7 @@ typedef struct job {
     /* Under the queue's lock. */
     struct job *next;
     job_answer answer[REQUEST_MAX_CHOICES];
+    token_log prompt; /* the prompt's, where they are asked for; whole from the first token on */
     refusal failed; /* what ended it before its answers did */
     bool ended;     /* nothing more will come */
     bool waits;     /* the poll thread wants to be woken */

@@ -102,6 +102,13 @@ int keys_find(const keys *k, const char *key, size_t bytes)
     return found;
 }
 
+uint64_t keys_salt(const keys *k, int key)
+{
+    uint64_t salt = 0;
+    if (key >= 0) memcpy(&salt, k->hash[key], sizeof salt);
+    return salt | 1;
+}
+
 void keys_free(keys *k)
 {
     free(k->hash);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { KEYS_MOST = 4096, KEY_BYTES = 32 };
 
@@ -19,6 +20,9 @@ bool keys_read(const char *path, keys *out);
 
 /* The number of the key, counted from 0; -1: none. All keys are looked at, in the same time. */
 int keys_find(const keys *k, const char *key, size_t bytes);
+
+/* A number that goes with the key and no other, not 0; of no key (-1) 1. */
+uint64_t keys_salt(const keys *k, int key);
 
 void keys_free(keys *k);
 

@@ -34,7 +34,9 @@ static void free_job(job *j)
         if (j->answer[i].said.data != NULL)
             explicit_bzero(j->answer[i].said.data, j->answer[i].said.cap);
         text_free(&j->answer[i].said);
+        token_log_free(&j->answer[i].log);
     }
+    token_log_free(&j->prompt);
     request_free(&j->request);
     free(j);
 }
@@ -127,6 +129,24 @@ static void admit(queue *q)
     }
 }
 
+/* Takes the log-probabilities of the prompt out of a session, once. */
+static pewter_status take_prompt(queue *q, job *j, const pewter_session *session, pewter_error *err)
+{
+    if (!j->request.options.prompt_logprobs || j->prompt.n > 0) return PEWTER_OK;
+    token_log log = {.top = (size_t)j->request.options.top_logprobs};
+    pewter_status status = PEWTER_OK;
+    for (size_t i = 0; i < j->request.n_ids && status == PEWTER_OK; i++) {
+        pewter_logprob own, top[PROBS_MAX_TOP];
+        size_t n = 0;
+        status = pewter_prompt_logprobs(session, (int64_t)i, &own, top, PROBS_MAX_TOP, &n, err);
+        if (status == PEWTER_OK) token_log_add(&log, own, top, n);
+    }
+    queue_lock(q);
+    j->prompt = log;
+    queue_unlock(q);
+    return status;
+}
+
 /* What the sessions of a job have said since the last step; true while one goes on. */
 static bool take_pieces(queue *q, job *j)
 {
@@ -139,13 +159,23 @@ static bool take_pieces(queue *q, job *j)
         pewter_error err;
         pewter_status status = pewter_next(j->session[i], &piece, &err);
         if (status == PEWTER_OK) status = pewter_stats_get(j->session[i], &stats, &err);
+        if (status == PEWTER_OK && stats.generated_tokens > 0)
+            status = take_prompt(q, j, j->session[i], &err);
         queue_lock(q);
         if (status != PEWTER_OK) refuse_status(&j->failed, status, &err);
-        text_add(&a->said, piece.text, piece.bytes);
+        const int64_t prompt = (int64_t)j->request.n_ids;
+        if (a->tokens == 0 && stats.generated_tokens > 0 && stats.prompt_tokens < prompt) a->cached = prompt - stats.prompt_tokens;
+        if (!j->request.no_answer) {
+            text_add(&a->said, piece.text, piece.bytes);
+            a->log.top = (size_t)j->request.options.top_logprobs;
+            if (piece.token >= 0 && j->request.options.logprobs)
+                token_log_add(&a->log, (pewter_logprob){piece.token, piece.logprob}, piece.top,
+                              piece.n_top);
+        }
         q->total.generated_tokens += (uint64_t)(stats.generated_tokens - a->tokens);
-        a->tokens = stats.generated_tokens;
+        a->tokens = j->request.no_answer ? 0 : stats.generated_tokens;
         a->finish = status == PEWTER_OK ? piece.finish : PEWTER_FINISH_ERROR;
-        if (a->said.failed) a->finish = PEWTER_FINISH_ERROR;
+        if (a->said.failed || a->log.failed || j->prompt.failed) a->finish = PEWTER_FINISH_ERROR;
         if (piece.bytes > 0 && j->request.stream) wake(j); /* a whole answer waits for the end */
         goes_on |= a->finish == PEWTER_FINISH_NONE;
         queue_unlock(q);

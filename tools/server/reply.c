@@ -47,11 +47,53 @@ static void usage(const job *j, textbuf *t)
     for (int32_t i = 0; i < j->request.choices; i++) generated += (long long)j->answer[i].tokens;
     const long long prompt = (long long)j->request.n_ids;
     text_print(t, "\"usage\":{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
-                  "\"total_tokens\":%lld}",
-               prompt, generated, prompt + generated);
+                  "\"total_tokens\":%lld,\"prompt_tokens_details\":{\"cached_tokens\":%lld}}",
+               prompt, generated, prompt + generated, (long long)j->answer[0].cached);
 }
 
-void reply_whole(const reply *re, const job *j, textbuf *t)
+/* The log-probabilities of tokens that were not told yet; null where none are asked for. */
+static void logprobs(reply *re, const job *j, int32_t i, bool first, textbuf *t)
+{
+    const token_log *log = &j->answer[i].log;
+    text_print(t, ",\"logprobs\":");
+    if (!j->request.options.logprobs || (!first && re->told[i] == log->n)) {
+        text_print(t, "null");
+        return;
+    }
+    if (j->request.kind == REQUEST_CHAT)
+        probs_chat(j->request.model->model, log, re->told[i], t);
+    else
+        probs_legacy(j->request.model->model, first && j->request.echo ? &j->prompt : NULL, log,
+                     re->told[i], &re->offset[i], t);
+    re->told[i] = log->n;
+}
+
+/* What an answer begins with where the prompt is to be repeated. */
+static void echo(const job *j, textbuf *t)
+{
+    const json_t *prompt = json_object_get(j->request.body, "prompt");
+    if (json_is_array(prompt) && json_is_string(json_array_get(prompt, 0)))
+        prompt = json_array_get(prompt, 0);
+    if (json_is_string(prompt))
+        text_add(t, json_string_value(prompt), json_string_length(prompt));
+    else
+        probs_text(j->request.model->model, j->request.ids, j->request.n_ids, t);
+}
+
+/* The text of an answer from `from` on as a JSON string, behind the prompt where it is echoed. */
+static void add_said(const job *j, int32_t i, size_t from, bool with_prompt, textbuf *t)
+{
+    const job_answer *a = &j->answer[i];
+    textbuf all = {0};
+    text_add(&all, "", 0);
+    if (with_prompt) echo(j, &all);
+    if (from < a->said.bytes) text_add(&all, a->said.data + from, a->said.bytes - from);
+    text_json(t, all.data, all.bytes);
+    t->failed = t->failed || all.failed;
+    text_free(&all);
+}
+
+void reply_whole(reply *re, const job *j, textbuf *t)
 {
     head(re, j, false, t);
     for (int32_t i = 0; i < j->request.choices; i++) {
@@ -61,10 +103,10 @@ void reply_whole(const reply *re, const job *j, textbuf *t)
             text_print(t, "\"message\":{\"role\":\"assistant\",\"content\":");
         else
             text_print(t, "\"text\":");
-        text_json(t, a->said.data != NULL ? a->said.data : "", a->said.bytes);
-        text_print(t, "%s,\"logprobs\":null,\"finish_reason\":%s}",
-                   j->request.kind == REQUEST_CHAT ? ",\"refusal\":null}" : "",
-                   finish_text(a->finish));
+        add_said(j, i, 0, j->request.echo, t);
+        text_print(t, "%s", j->request.kind == REQUEST_CHAT ? ",\"refusal\":null}" : "");
+        logprobs(re, j, i, true, t);
+        text_print(t, ",\"finish_reason\":%s}", finish_text(a->finish));
     }
     text_print(t, "],");
     usage(j, t);
@@ -72,10 +114,11 @@ void reply_whole(const reply *re, const job *j, textbuf *t)
 }
 
 /* One event with one choice. */
-static void event(const reply *re, const job *j, int32_t i, const char *role, size_t from,
+static void event(reply *re, const job *j, int32_t i, const char *role, size_t from,
                   const char *finish, textbuf *t)
 {
     const job_answer *a = &j->answer[i];
+    const bool first = !re->begun[i];
     text_print(t, "data: ");
     head(re, j, true, t);
     text_print(t, "{\"index\":%d,", i);
@@ -83,10 +126,14 @@ static void event(const reply *re, const job *j, int32_t i, const char *role, si
     if (j->request.kind == REQUEST_COMPLETION || role[0] != 0 || from < a->said.bytes) {
         const bool chat = j->request.kind == REQUEST_CHAT;
         text_print(t, "%s:", !chat ? "\"text\"" : role[0] != 0 ? ",\"content\"" : "\"content\"");
-        text_json(t, from < a->said.bytes ? a->said.data + from : "", a->said.bytes - from);
+        add_said(j, i, from, first && j->request.echo, t);
     }
-    text_print(t, "%s,\"logprobs\":null,\"finish_reason\":%s}]%s}\n\n",
-               j->request.kind == REQUEST_CHAT ? "}" : "", finish,
+    text_print(t, "%s", j->request.kind == REQUEST_CHAT ? "}" : "");
+    if (role[0] != 0)
+        text_print(t, ",\"logprobs\":null");
+    else
+        logprobs(re, j, i, first, t);
+    text_print(t, ",\"finish_reason\":%s}]%s}\n\n", finish,
                j->request.include_usage ? ",\"usage\":null" : "");
 }
 
@@ -115,8 +162,11 @@ void reply_news(reply *re, const job *j, textbuf *t)
         const size_t from = re->sent[i];
         if (chat && !re->begun[i])
             event(re, j, i, "\"role\":\"assistant\"", a->said.bytes, "null", t);
-        re->begun[i] = true;
-        if (a->said.bytes > from) event(re, j, i, "", from, "null", t);
+        if (chat) re->begun[i] = true;
+        if (a->said.bytes > from) {
+            event(re, j, i, "", from, "null", t);
+            re->begun[i] = true;
+        }
         re->sent[i] = a->said.bytes;
         if (a->finish == PEWTER_FINISH_NONE || re->ended[i]) continue;
         event(re, j, i, "", a->said.bytes, finish_text(a->finish), t);

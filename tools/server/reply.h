@@ -9,6 +9,8 @@ typedef struct reply {
     char id[48];      /* "chatcmpl-..." */
     int64_t created;  /* Unix seconds */
     size_t sent[REQUEST_MAX_CHOICES];  /* bytes of the answers that went out already */
+    size_t told[REQUEST_MAX_CHOICES];  /* tokens whose log-probabilities did */
+    size_t offset[REQUEST_MAX_CHOICES]; /* characters of their texts */
     bool begun[REQUEST_MAX_CHOICES], ended[REQUEST_MAX_CHOICES], closed;
 } reply;
 
@@ -16,7 +18,7 @@ typedef struct reply {
 bool reply_new(reply *out, request_kind kind);
 
 /* The whole answer of a job that ended. Under the queue's lock. */
-void reply_whole(const reply *re, const job *j, textbuf *t);
+void reply_whole(reply *re, const job *j, textbuf *t);
 
 /* What a stream has to say since the last call, as server-sent events; behind the last one re->closed.
  * Under the queue's lock. */

@@ -13,12 +13,12 @@ typedef struct numbers {
     int64_t max_tokens, max_completion_tokens, seed;
     float temperature, top_p, min_p, presence_penalty, frequency_penalty, repetition_penalty;
     int32_t top_k, n;
-    bool stream, ignore_eos, include_usage;
+    bool stream, ignore_eos, include_usage, echo;
 } numbers;
 
 #define AT(member) offsetof(numbers, member)
 static const field_row number_fields[] = {
-    {"max_tokens", FIELD_LONG, AT(max_tokens), 1, 1e15},
+    {"max_tokens", FIELD_LONG, AT(max_tokens), 0, 1e15},
     {"max_completion_tokens", FIELD_LONG, AT(max_completion_tokens), 1, 1e15},
     {"temperature", FIELD_FLOAT, AT(temperature), 0, 2},
     {"top_p", FIELD_FLOAT, AT(top_p), 0, 1},
@@ -31,6 +31,7 @@ static const field_row number_fields[] = {
     {"n", FIELD_INT, AT(n), 1, REQUEST_MAX_CHOICES},
     {"stream", FIELD_BOOL, AT(stream), 0, 0},
     {"ignore_eos", FIELD_BOOL, AT(ignore_eos), 0, 0},
+    {"echo", FIELD_BOOL, AT(echo), 0, 0},
 };
 static const field_row stream_fields[] = {
     {"include_usage", FIELD_BOOL, AT(include_usage), 0, 0},
@@ -107,7 +108,7 @@ static bool read_options(request *q, refusal *r)
                  .top_p = 1.0f,
                  .repetition_penalty = 1.0f,
                  .n = 1,
-                 .max_tokens = q->kind == REQUEST_COMPLETION ? 16 : 0};
+                 .max_tokens = q->kind == REQUEST_COMPLETION ? 16 : -1};
     const size_t count = sizeof number_fields / sizeof *number_fields;
     if (!fields_read(number_fields, count, q->body, &n, r)) return false;
     const json_t *stream = json_object_get(q->body, "stream_options");
@@ -130,6 +131,11 @@ static bool read_options(request *q, refusal *r)
     o->penalty_last = -1;
     o->ignore_eos = n.ignore_eos;
     o->max_tokens = n.max_completion_tokens > 0 ? n.max_completion_tokens : n.max_tokens;
+    q->echo = n.echo && q->kind == REQUEST_COMPLETION;
+    q->no_answer = o->max_tokens == 0;
+    if (q->no_answer && !q->echo)
+        return refuse(r, 400, "max_tokens", "max_tokens: 1 or more wanted, 0 found");
+    o->max_tokens = o->max_tokens < 0 ? 0 : q->no_answer ? 1 : o->max_tokens;
     o->seed = (uint64_t)n.seed;
     q->choices = n.n;
     q->stream = n.stream;
@@ -138,6 +144,9 @@ static bool read_options(request *q, refusal *r)
     if ((seed == NULL || json_is_null(seed)) && !fresh_seed(&o->seed, r)) return false;
     if (!read_stops(q, r)) return false;
     o->stop = q->stops;
+    if (!probs_read(q->body, q->kind == REQUEST_CHAT, q->model->info.vocab, o, &q->biases, r))
+        return false;
+    o->prompt_logprobs = q->echo && o->logprobs;
     return true;
 }
 
@@ -289,7 +298,9 @@ bool request_read(request *out, request_kind kind, const request_source *from, c
     if (!json_is_object(out->body))
         return refuse(r, 400, NULL, "the request: a JSON object wanted, %s found",
                       field_found(out->body, found));
-    return read_model(out, from->models, r) && read_options(out, r) &&
+    const bool ok = read_model(out, from->models, r) && read_options(out, r);
+    out->options.share = from->share;
+    return ok &&
            structure_read(out->body, out->model->model, from->key, from->grammars,
                           &out->options.grammar, r) &&
            (kind == REQUEST_CHAT ? read_messages(out, r) : read_prompt(out, r)) && fit(out, r);
@@ -299,6 +310,8 @@ void request_free(request *q)
 {
     if (q->ids != NULL) explicit_bzero(q->ids, q->n_ids * sizeof *q->ids);
     free(q->ids);
+    free(q->biases);
+    q->biases = NULL;
     pewter_grammar_free(q->options.grammar);
     q->options.grammar = NULL;
     json_decref(q->body);

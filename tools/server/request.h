@@ -3,6 +3,7 @@
 #define PW_TOOLS_SERVER_REQUEST_H
 
 #include "runtime/text/json.h"
+#include "tools/server/probs.h"
 #include "tools/server/refusal.h"
 #include "tools/server/structure.h"
 
@@ -36,8 +37,11 @@ typedef struct request {
     size_t n_ids;
     pewter_session_options options; /* its grammar is the request's own */
     const char *stops[REQUEST_MAX_STOPS];
-    int32_t choices; /* answers to one prompt */
+    pewter_logit_bias *biases; /* what the options point to */
+    int32_t choices;           /* answers to one prompt */
     bool stream, include_usage;
+    bool echo;      /* the prompt's text comes first */
+    bool no_answer; /* only the prompt is asked about: one token is made and dropped */
 } request;
 
 /* The model of that name. A 404 where none has it. */
@@ -48,7 +52,8 @@ typedef struct request_source {
     const served_models *models;
     const served_model *model; /* that the path names; NULL: the body names it */
     grammar_cache *grammars;
-    int key; /* number of the caller's key; -1: none */
+    int key;        /* number of the caller's key; -1: none */
+    uint64_t share; /* beginnings are shared with requests of the same number */
 } request_source;
 
 /* Reads the body of a request. What *out holds is freed with request_free, also after a refusal. */
