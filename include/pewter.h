@@ -229,7 +229,10 @@ typedef struct pewter_grammar pewter_grammar;
 typedef enum pewter_grammar_kind {
     PEWTER_GRAMMAR_SCHEMA, /* a JSON Schema: JSON that is valid under it (docs/STRUCTURED.md) */
     PEWTER_GRAMMAR_GBNF,   /* rules as llama.cpp writes them */
-    PEWTER_GRAMMAR_REGEX   /* a pattern of ECMA-262 for the whole text */
+    PEWTER_GRAMMAR_REGEX,  /* a pattern of ECMA-262 for the whole text */
+    PEWTER_GRAMMAR_TOOLS /* calls of tools in the model's form: JSON {"tools": [{"name", "parameters":
+                            * schema}...], "free": whether other text may come first or alone, "many":
+                            * whether several calls may be made} */
 } pewter_grammar_kind;
 
 /* Compiles a text (UTF-8) within bounds of time and memory. What it says and cannot be kept is refused
@@ -242,6 +245,34 @@ PEWTER_API pewter_status pewter_grammar_new(const pewter_model *model, pewter_gr
 PEWTER_API pewter_grammar *pewter_grammar_hold(pewter_grammar *grammar);
 /* Any thread. Sessions that use it go on. NULL is allowed. */
 PEWTER_API void pewter_grammar_free(pewter_grammar *grammar);
+
+/* ---- Tools -------------------------------------------------------------------------------- */
+
+/* How a model writes calls of tools: begin, then for each call item, its name, middle, its arguments as a JSON
+ * object, item_end, with `between` in between, then end. Static texts. */
+typedef struct pewter_tool_format {
+    size_t size;
+    const char *begin, *item, *middle, *item_end;
+    const char *between; /* NULL: one call at a time */
+    const char *end;
+    bool listed; /* the chat template tells the model of the tools */
+    bool leads;  /* an answer that begins like a call is one; others have no calls */
+    bool
+        arguments_text; /* the template takes the arguments of earlier calls as text, not as an object */
+} pewter_tool_format;
+
+/* The form that goes with the model's template; one for all where the template has none. */
+PEWTER_API pewter_status pewter_tool_format_get(const pewter_model *model, pewter_tool_format *out,
+                                                pewter_error *err);
+
+/* Messages as OpenAI's API has them: a JSON array of objects with role, content, and what else the template reads
+ * (tool_calls, tool_call_id, name); `tools` a JSON array or NULL. All of it is the user's, as in
+ * pewter_chat_prompt. */
+PEWTER_API pewter_status pewter_chat_prompt_json(const pewter_model *model, const char *messages,
+                                                 size_t messages_bytes, const char *tools,
+                                                 size_t tools_bytes, bool add_generation_prompt,
+                                                 int32_t *ids, size_t cap, size_t *count,
+                                                 pewter_error *err);
 
 /* ---- Sessions ----------------------------------------------------------------------------- */
 

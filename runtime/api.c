@@ -195,7 +195,9 @@ pewter_status pewter_grammar_new(const pewter_model *model, pewter_grammar_kind 
 {
     if (model == NULL || text == NULL || out == NULL)
         return pw_fail(err, PEWTER_E_ARG, "pewter_grammar_new: model, text and out are wanted");
-    return pw_grammar_new(&model->engine->alloc, kind, text, bytes, out, err);
+    const pw_grammar_source source = {&model->engine->alloc, model->file->tokenizer,
+                                      model->file->tools};
+    return pw_grammar_new(&source, kind, text, bytes, out, err);
 }
 
 pewter_status pewter_tokenize(const pewter_model *model, const char *text, size_t bytes,
@@ -246,14 +248,10 @@ static pewter_status tokenize_spans(const pw_model *file, const pw_template_outp
     return status;
 }
 
-pewter_status pewter_chat_prompt(const pewter_model *model, const pewter_message *messages,
-                                 size_t n_messages, bool add_generation_prompt, int32_t *ids,
+/* Renders the template over an input that has its messages, to tokens. */
+static pewter_status chat_prompt(const pw_model *file, pw_template_input input, int32_t *ids,
                                  size_t cap, size_t *count, pewter_error *err)
 {
-    if (model == NULL || (messages == NULL && n_messages > 0) || (ids == NULL && cap > 0) ||
-        count == NULL)
-        return pw_fail(err, PEWTER_E_ARG, "pewter_chat_prompt: model, messages and count wanted");
-    const pw_model *file = model->file;
     if (file->chat == NULL)
         return pw_fail(err, PEWTER_E_UNSUPPORTED, "%s",
                        file->template_problem.message[0] != 0 ? file->template_problem.message
@@ -261,15 +259,48 @@ pewter_status pewter_chat_prompt(const pewter_model *model, const pewter_message
     const time_t seconds = time(NULL);
     struct tm now;
     localtime_r(&seconds, &now);
-    const pw_template_input input = {.list = messages,
-                                     .n_list = n_messages,
-                                     .bos_token = file->bos,
-                                     .eos_token = file->eos,
-                                     .add_generation_prompt = add_generation_prompt,
-                                     .now = &now};
+    input.bos_token = file->bos;
+    input.eos_token = file->eos;
+    input.now = &now;
     pw_template_output text = {0};
     PW_TRY(pw_template_render(file->chat, &input, &text, err));
     const pewter_status status = tokenize_spans(file, &text, ids, cap, count, err);
     pw_template_output_free(&text);
     return status;
+}
+
+pewter_status pewter_chat_prompt(const pewter_model *model, const pewter_message *messages,
+                                 size_t n_messages, bool add_generation_prompt, int32_t *ids,
+                                 size_t cap, size_t *count, pewter_error *err)
+{
+    if (model == NULL || (messages == NULL && n_messages > 0) || (ids == NULL && cap > 0) ||
+        count == NULL)
+        return pw_fail(err, PEWTER_E_ARG, "pewter_chat_prompt: model, messages and count wanted");
+    const pw_template_input input = {
+        .list = messages, .n_list = n_messages, .add_generation_prompt = add_generation_prompt};
+    return chat_prompt(model->file, input, ids, cap, count, err);
+}
+
+pewter_status pewter_chat_prompt_json(const pewter_model *model, const char *messages,
+                                      size_t messages_bytes, const char *tools, size_t tools_bytes,
+                                      bool add_generation_prompt, int32_t *ids, size_t cap,
+                                      size_t *count, pewter_error *err)
+{
+    if (model == NULL || messages == NULL || (ids == NULL && cap > 0) || count == NULL)
+        return pw_fail(err, PEWTER_E_ARG,
+                       "pewter_chat_prompt_json: model, messages and count wanted");
+    const pw_template_input input = {.messages = messages,
+                                     .messages_bytes = messages_bytes,
+                                     .tools = tools,
+                                     .tools_bytes = tools_bytes,
+                                     .add_generation_prompt = add_generation_prompt};
+    return chat_prompt(model->file, input, ids, cap, count, err);
+}
+
+pewter_status pewter_tool_format_get(const pewter_model *model, pewter_tool_format *out,
+                                     pewter_error *err)
+{
+    if (model == NULL || out == NULL)
+        return pw_fail(err, PEWTER_E_ARG, "pewter_tool_format_get: model and out are wanted");
+    return give(out, model->file->tools, sizeof *out, "tool format", err);
 }

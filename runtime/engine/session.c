@@ -135,8 +135,10 @@ static pewter_status fill(pewter_session *s, pewter_error *err)
     PW_TRY(fill_logprobs(s, err));
     if (s->options.grammar != NULL && s->model->trie.nodes == NULL)
         PW_TRY(pw_trie_init(&s->model->trie, model->file->tokenizer, &s->model->arena, err));
-    return pw_answer_init(&s->answer, &s->arena, pw_tokenizer_longest_piece(model->file->tokenizer),
-                          s->options.stop, s->options.n_stop, err);
+    size_t piece = pw_tokenizer_longest_piece(model->file->tokenizer);
+    if (s->options.grammar != NULL && piece < PW_SPECIAL_BYTES_MAX)
+        piece = PW_SPECIAL_BYTES_MAX; /* names of control tokens are shown */
+    return pw_answer_init(&s->answer, &s->arena, piece, s->options.stop, s->options.n_stop, err);
 }
 
 static pewter_status new_session(pewter_model *model, const pewter_session_options *options,
@@ -322,12 +324,16 @@ static void finish(pewter_session *session, pewter_finish why)
 
 /* Takes a token's text into the grammar's state. False: it does not fit, which the mask excludes, or its states
  * have no room. */
-static bool keep_grammar(pewter_session *session, const char *piece, size_t bytes)
+static bool keep_grammar(pewter_session *session, bool control, const char *piece, size_t bytes)
 {
     pewter_error err;
     bool fits = true;
     if (session->options.grammar == NULL) return true;
-    const pewter_status status = pw_match_add(&session->match, piece, bytes, &fits, &err);
+    pewter_status status = PEWTER_OK;
+    if (control)
+        status =
+            pw_match_add(&session->match, PW_CONTROL_MARK, strlen(PW_CONTROL_MARK), &fits, &err);
+    if (status == PEWTER_OK) status = pw_match_add(&session->match, piece, bytes, &fits, &err);
     if (status != PEWTER_OK)
         pw_say(&session->model->engine->log, PEWTER_LOG_ERROR, "an answer ends: %s", err.message);
     return status == PEWTER_OK && fits;
@@ -352,13 +358,15 @@ void pw_session_accept(pewter_session *session, int32_t token)
     }
     session->tokens[session->n_tokens++] = token;
     const char *piece;
-    const size_t bytes = pw_token_piece(file->tokenizer, token, false, &piece);
+    size_t bytes = pw_token_piece(file->tokenizer, token, false, &piece);
+    const bool control = grammar && bytes == 0; /* part of a call: it is shown */
+    if (control) bytes = pw_token_piece(file->tokenizer, token, true, &piece);
     pw_answer_add(&session->answer, token, piece, bytes);
 
     const int64_t limit = session->options.max_tokens;
     if (session->answer.finish != PEWTER_FINISH_NONE)
         session->running = false;
-    else if (!keep_grammar(session, piece, bytes))
+    else if (!keep_grammar(session, control, piece, bytes))
         finish(session, PEWTER_FINISH_ERROR);
     else if (grammar && pw_match_must_end(&session->match))
         finish(session, PEWTER_FINISH_EOS);

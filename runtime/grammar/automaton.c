@@ -61,6 +61,7 @@ static uint64_t hash_of(const pw_automaton *a, const pw_index *index, int32_t at
 {
     if (index == &a->frame_index) return hash_frame((const pw_frame *)a->frames.data + at);
     const pw_state *s = pw_state_at(a, at);
+    if (s->n_items == 0) return hash_items(NULL, 0, s->accepts);
     return hash_items((const pw_item *)a->items.data + s->items, s->n_items, s->accepts);
 }
 
@@ -238,7 +239,7 @@ static pewter_status find_state(pw_automaton *a, int32_t *out, pewter_error *err
         if (at < 0) break;
         const pw_state *s = pw_state_at(a, at);
         if (s->n_items != a->n_set || s->accepts != a->set_accepts ||
-            memcmp((const pw_item *)a->items.data + s->items, a->set, bytes) != 0)
+            (bytes > 0 && memcmp((const pw_item *)a->items.data + s->items, a->set, bytes) != 0))
             continue;
         *out = at;
         return PEWTER_OK;
@@ -253,7 +254,7 @@ static pewter_status find_state(pw_automaton *a, int32_t *out, pewter_error *err
     *out = a->states.count++;
     *pw_state_at(a, *out) =
         (pw_state){.items = a->items.count, .n_items = a->n_set, .accepts = a->set_accepts};
-    memcpy((pw_item *)a->items.data + a->items.count, a->set, bytes);
+    if (bytes > 0) memcpy((pw_item *)a->items.data + a->items.count, a->set, bytes);
     a->items.count += a->n_set;
     int32_t *steps = (int32_t *)a->steps.data + a->steps.count;
     for (int32_t i = 0; i < a->n_classes; i++) steps[i] = PW_STATE_UNKNOWN;

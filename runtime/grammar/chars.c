@@ -34,7 +34,7 @@ void pw_chars_invert(pw_chars *set)
         if (set->ranges[i].lo > next) out.ranges[out.n++] = (pw_range){next, set->ranges[i].lo - 1};
         next = set->ranges[i].hi + 1;
     }
-    if (next <= 0x10ffff) out.ranges[out.n++] = (pw_range){next, 0x10ffff};
+    if (next <= 0x10fffe) out.ranges[out.n++] = (pw_range){next, 0x10fffe};
     *set = out;
 }
 

@@ -337,7 +337,8 @@ pewter_status pw_dfa_and(const pw_dfa *a, const pw_dfa *b, pw_room *room, pw_dfa
     return end_edges(&build);
 }
 
-pewter_status pw_dfa_not(const pw_dfa *a, pw_room *room, pw_dfa *out, pewter_error *err)
+pewter_status pw_dfa_not(const pw_dfa *a, uint32_t last, pw_room *room, pw_dfa *out,
+                         pewter_error *err)
 {
     builder b;
     PW_TRY(begin(&b, out, room, err));
@@ -359,9 +360,9 @@ pewter_status pw_dfa_not(const pw_dfa *a, pw_room *room, pw_dfa *out, pewter_err
             PW_TRY(add_edge(&b, state, e.lo, e.hi, to));
             next = e.hi + 1;
         }
-        if (next > PW_CHAR_MAX) continue;
+        if (next > last) continue;
         PW_TRY(find(&b, &lost, 1, &to));
-        PW_TRY(add_edge(&b, state, next, PW_CHAR_MAX, to));
+        PW_TRY(add_edge(&b, state, next, last, to));
     }
     return end_edges(&b);
 }

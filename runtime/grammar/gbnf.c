@@ -97,7 +97,7 @@ static pewter_status take_hex(parser *p, int digits, uint32_t *code)
         *code = *code << 4 | (uint32_t)value;
         p->at++;
     }
-    if (*code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
+    if (*code > 0x10fffe || (*code >= 0xd800 && *code < 0xe000))
         return broken(p, "a character from 0 to 10FFFF that is no surrogate wanted");
     return PEWTER_OK;
 }
@@ -167,7 +167,7 @@ static pewter_status take_atom(parser *p, int32_t from, int32_t *to)
     if (take(p, "\"")) return take_literal(p, from, to);
     if (take(p, "[")) return take_class(p, from, to);
     if (take(p, ".")) {
-        const pw_range all = {0, 0x10ffff};
+        const pw_range all = {0, 0x10fffe};
         *to = pw_rules_node(p->g);
         pw_rules_class(p->g, from, *to, &all, 1, false);
         return PEWTER_OK;

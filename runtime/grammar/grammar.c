@@ -6,6 +6,7 @@
 #include "runtime/grammar/gbnf.h"
 #include "runtime/grammar/regex.h"
 #include "runtime/grammar/schema.h"
+#include "runtime/grammar/tools.h"
 
 enum { TEXT_BYTES = 4 << 20 };
 
@@ -45,6 +46,19 @@ static pewter_status add_schema(pw_rules *g, const char *text, size_t bytes, int
     return status;
 }
 
+static pewter_status add_tools(pw_rules *g, const pw_grammar_source *source, const char *text,
+                               size_t bytes, int32_t *root, pewter_error *err)
+{
+    if (source->tokenizer == NULL || source->format == NULL)
+        return pw_fail(err, PEWTER_E_ARG, "calls of tools want a model");
+    json_t *spec;
+    PW_TRY(pw_json_parse("the tools", text, bytes, TEXT_BYTES, &spec, err));
+    const pewter_status status =
+        pw_tools_rules(spec, source->format, source->tokenizer, g, root, err);
+    json_decref(spec);
+    return status;
+}
+
 static pewter_status add_regex(pw_rules *g, const char *text, size_t bytes, int32_t *root,
                                pewter_error *err)
 {
@@ -61,26 +75,29 @@ static pewter_status add_regex(pw_rules *g, const char *text, size_t bytes, int3
     return status;
 }
 
-static pewter_status fill(pewter_grammar *g, pewter_grammar_kind kind, const char *text,
-                          size_t bytes, pewter_error *err)
+static pewter_status fill(pewter_grammar *g, const pw_grammar_source *source,
+                          pewter_grammar_kind kind, const char *text, size_t bytes,
+                          pewter_error *err)
 {
-    static const char *const names[] = {"the schema", "the grammar", "the pattern"};
+    static const char *const names[] = {"the schema", "the grammar", "the pattern", "the tools"};
     int32_t root = 0;
     switch (kind) {
     case PEWTER_GRAMMAR_SCHEMA: PW_TRY(add_schema(&g->rules, text, bytes, &root, err)); break;
     case PEWTER_GRAMMAR_GBNF: PW_TRY(pw_gbnf_rules(text, bytes, &g->rules, &root, err)); break;
     case PEWTER_GRAMMAR_REGEX: PW_TRY(add_regex(&g->rules, text, bytes, &root, err)); break;
+    case PEWTER_GRAMMAR_TOOLS: PW_TRY(add_tools(&g->rules, source, text, bytes, &root, err)); break;
     }
     PW_TRY(pw_rules_close(&g->rules, root, names[kind], err));
     return pw_automaton_new(&g->rules, g->alloc, &g->automaton, err);
 }
 
-pewter_status pw_grammar_new(const pewter_allocator *alloc, pewter_grammar_kind kind,
+pewter_status pw_grammar_new(const pw_grammar_source *source, pewter_grammar_kind kind,
                              const char *text, size_t bytes, pewter_grammar **out,
                              pewter_error *err)
 {
+    const pewter_allocator *alloc = source->alloc;
     if (kind != PEWTER_GRAMMAR_SCHEMA && kind != PEWTER_GRAMMAR_GBNF &&
-        kind != PEWTER_GRAMMAR_REGEX)
+        kind != PEWTER_GRAMMAR_REGEX && kind != PEWTER_GRAMMAR_TOOLS)
         return pw_fail(err, PEWTER_E_ARG, "%d is no kind of grammar", (int)kind);
     if (bytes > TEXT_BYTES)
         return pw_fail(err, PEWTER_E_LIMIT, "a grammar of at most %d bytes wanted, %zu found",
@@ -89,7 +106,7 @@ pewter_status pw_grammar_new(const pewter_allocator *alloc, pewter_grammar_kind 
     if (g == NULL) return pw_fail(err, PEWTER_E_MEMORY, "no memory for a grammar");
     *g = (pewter_grammar){.alloc = alloc, .rules.alloc = alloc};
     atomic_init(&g->holders, 1);
-    const pewter_status status = fill(g, kind, text, bytes, err);
+    const pewter_status status = fill(g, source, kind, text, bytes, err);
     if (status != PEWTER_OK) {
         pewter_grammar_free(g);
         return status;

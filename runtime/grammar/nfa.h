@@ -6,7 +6,8 @@
 #include "runtime/grammar/rules.h"
 
 enum {
-    PW_CHAR_MAX = 0x10ffff,
+    PW_CHAR_MAX = 0x10fffe, /* one behind it marks control tokens: no text has it */
+    PW_CHAR_CONTROL = 0x10ffff,
     PW_CHAR_BEGIN = 0x110000, /* stands in front of a text, so that '^' has something to take */
     PW_CHAR_END = 0x110001,   /* and behind it */
     PW_NFA_NODES = 20000,
@@ -68,8 +69,9 @@ PW_MUST pewter_status pw_dfa_unframe(const pw_dfa *a, pw_room *room, pw_dfa *out
 /* Texts of both. */
 PW_MUST pewter_status pw_dfa_and(const pw_dfa *a, const pw_dfa *b, pw_room *room, pw_dfa *out,
                                  pewter_error *err);
-/* All texts but those of `a`. */
-PW_MUST pewter_status pw_dfa_not(const pw_dfa *a, pw_room *room, pw_dfa *out, pewter_error *err);
+/* All texts of characters up to `last` but those of `a`. */
+PW_MUST pewter_status pw_dfa_not(const pw_dfa *a, uint32_t last, pw_room *room, pw_dfa *out,
+                                 pewter_error *err);
 /* Texts of `least` to `most` characters. */
 PW_MUST pewter_status pw_dfa_length(int32_t least, int32_t most, pw_room *room, pw_dfa *out,
                                     pewter_error *err);

@@ -84,7 +84,7 @@ static void call_shared(pw_rules *g, int32_t from, int32_t to, int32_t *shared, 
 /* All characters that are not ASCII. */
 static void add_beyond(pw_rules *g, int32_t from, int32_t to)
 {
-    add_utf8(g, from, to, 0x80, 0x10ffff);
+    add_utf8(g, from, to, 0x80, 0x10fffe);
 }
 
 /* All that are always escaped in a JSON string. */
@@ -104,7 +104,7 @@ void pw_rules_class(pw_rules *g, int32_t from, int32_t to, const pw_range *range
     for (size_t i = 0; i < count && g->failed == PEWTER_OK; i++) {
         uint32_t lo = ranges[i].lo;
         uint32_t hi = ranges[i].hi;
-        if (lo <= 0x80 && hi == 0x10ffff) {
+        if (lo <= 0x80 && hi == 0x10fffe) {
             call_shared(g, from, to, &g->beyond, add_beyond);
             hi = 0x7f;
         }

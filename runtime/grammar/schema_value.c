@@ -13,7 +13,7 @@
 static int32_t letter_rule(pw_schema *s)
 {
     if (s->letter >= 0) return s->letter;
-    const pw_range all = {0, 0x10ffff};
+    const pw_range all = {0, 0x10fffe};
     s->letter = pw_rules_rule(s->g);
     const int32_t from = pw_rules_begin(s->g, s->letter), to = pw_rules_node(s->g);
     pw_rules_class(s->g, from, to, &all, 1, true);
@@ -127,7 +127,7 @@ static pewter_status other_name(pw_schema *s, const char *const *names, size_t n
     }
     pw_dfa named, other;
     PW_TRY(pw_dfa_of(&nfa, start, end, room, &named, s->err));
-    PW_TRY(pw_dfa_not(&named, room, &other, s->err));
+    PW_TRY(pw_dfa_not(&named, PW_CHAR_MAX, room, &other, s->err));
     pw_dfa_emit(&other, s->g, from, to, true);
     return PEWTER_OK;
 }

@@ -80,6 +80,22 @@ static pewter_status fill(pw_trie *trie, const word *words, int32_t n, pw_arena 
     return PEWTER_OK;
 }
 
+/* The name of a control token behind its mark; nothing where it has none. False: no memory. */
+static bool take_control(const pw_tokenizer *tokenizer, pw_arena *arena, word *w)
+{
+    const size_t mark = strlen(PW_CONTROL_MARK);
+    const char *name;
+    const size_t bytes = pw_token_piece(tokenizer, w->token, true, &name);
+    if (bytes == 0) return true;
+    char *text = pw_arena_array(arena, mark + bytes, 1);
+    if (text == NULL) return false;
+    memcpy(text, PW_CONTROL_MARK, mark);
+    memcpy(text + mark, name, bytes);
+    w->text = text;
+    w->bytes = (int32_t)(mark + bytes);
+    return true;
+}
+
 pewter_status pw_trie_init(pw_trie *trie, const pw_tokenizer *tokenizer, pw_arena *arena,
                            pewter_error *err)
 {
@@ -100,6 +116,8 @@ pewter_status pw_trie_init(pw_trie *trie, const pw_tokenizer *tokenizer, pw_aren
             continue;
         }
         w.bytes = (int32_t)pw_token_piece(tokenizer, w.token, false, &w.text);
+        if (w.bytes == 0 && !take_control(tokenizer, arena, &w))
+            status = pw_fail(err, PEWTER_E_MEMORY, "no memory for the name of token %d", w.token);
         if (w.bytes > PW_TOKEN_BYTES_MAX)
             status = pw_fail(err, PEWTER_E_LIMIT, "token %d: a text of %d bytes", w.token, w.bytes);
         if (w.bytes == 0) continue;

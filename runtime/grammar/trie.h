@@ -5,6 +5,10 @@
 #include "pw/arena.h"
 #include "runtime/text/tokenizer.h"
 
+/* Control tokens have no text: they stand in the trie by their names behind this mark, a character that is none
+ * (U+10FFFF) and that no grammar takes but where calls of tools are written. */
+#define PW_CONTROL_MARK "\xf4\x8f\xbf\xbf"
+
 /* Nodes stand before those below them; the root is left out. */
 typedef struct pw_trie_node {
     int32_t end;    /* the first node that is not below this one */
@@ -22,7 +26,7 @@ typedef struct pw_trie {
     int32_t longest; /* bytes */
 } pw_trie;
 
-/* Memory comes from the arena. Tokens without text are in no node. PEWTER_E_LIMIT for texts of more than
+/* Memory comes from the arena. Tokens without text and name are in no node. PEWTER_E_LIMIT for texts of more than
  * 65535 bytes. */
 PW_MUST pewter_status pw_trie_init(pw_trie *trie, const pw_tokenizer *tokenizer, pw_arena *arena,
                                    pewter_error *err);

@@ -28,6 +28,7 @@ static pewter_status read_template(pw_model *m, pewter_error *err)
     size_t bytes;
     bool found;
     PW_TRY(pw_gguf_get_text(m->gguf, "tokenizer.chat_template", &text, &bytes, &found, err));
+    m->tools = pw_tool_format(found ? text : NULL, found ? bytes : 0);
     if (!found) return PEWTER_OK;
     pewter_error why;
     const pewter_status status = bytes > MAX_TEMPLATE

@@ -7,6 +7,7 @@
 #include "runtime/model/rope.h"
 #include "runtime/text/template.h"
 #include "runtime/text/tokenizer.h"
+#include "runtime/text/tool_format.h"
 #include "scheduler/graph.h"
 
 typedef struct pw_model {
@@ -17,8 +18,9 @@ typedef struct pw_model {
     pw_tokenizer *tokenizer;
     pw_template *chat; /* NULL: the file has none */
     pewter_error
-        template_problem;  /* why the file's template cannot be used; "": nothing is wrong */
-    char bos[64], eos[64]; /* their texts, for the template */
+        template_problem; /* why the file's template cannot be used; "": nothing is wrong */
+    const pewter_tool_format *tools; /* how its template writes calls */
+    char bos[64], eos[64];           /* their texts, for the template */
 } pw_model;
 
 typedef struct pw_model_options {

@@ -56,6 +56,23 @@ else
     gives 400 'a list of texts wanted, 1 found' '"guided_choice":[1]'
     gives 400 'left recursion' '"grammar":"root ::= root \"x\" | \"y\""'
     gives 400 'pattern .{0,40}too (complex|long)' '"guided_json":{"type":"string","pattern":"((a{1000}){1000}){1000}"}'
+    tools='"tools":[{"type":"function","function":{"name":"weather","parameters":{"type":"object","properties":{"city":{"type":"string","maxLength":5},"unit":{"enum":["C","F"]}},"required":["city","unit"]}}},{"type":"function","function":{"name":"now"}}]'
+    gives 200 '"content":null,.*"tool_calls":\[\{"id":"[0-9a-f]{9}","type":"function","function":\{"name":"(weather|now)","arguments":"\{.*\}"\}\}.*"finish_reason":"tool_calls"' "$tools,\"tool_choice\":\"required\""
+    gives 200 '"name":"weather","arguments":"\{\\"city\\": \\".{0,40}\\", \\"unit\\": \\"[CF]\\"\}"' "$tools,\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"weather\"}}"
+    arguments=$(sed -E 's/.*"arguments":"(([^"\\]|\\.)*)".*/\1/' out)
+    gives 200 '"delta":\{"tool_calls":\[\{"index":0,"id":"[0-9a-f]{9}","type":"function","function":\{"name":"weather","arguments":""\}' "$tools,\"stream\":true,\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"weather\"}}"
+    streamed=$(sed -nE 's/.*"function":\{"arguments":"(([^"\\]|\\.)*)".*/\1/p' out | tr -d '\n')
+    [ -n "$arguments" ] && [ "$streamed" = "$arguments" ]
+    says $? "a stream's arguments are those of the whole answer: $streamed, $arguments"
+    gives 200 '"finish_reason":"(stop|length|tool_calls)"' "$tools,\"max_tokens\":20"
+    gives 200 '"finish_reason":"(stop|length)"' "$tools,\"tool_choice\":\"none\",\"max_tokens\":5"
+    gives 400 'no tool has the name' "$tools,\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"other\"}}"
+    gives 400 'tool_choice wants tools' '"tool_choice":"required"'
+    gives 400 '"none\\", .{0,120} wanted' "$tools,\"tool_choice\":\"maybe\""
+    gives 400 'tool weather: the schema: not cannot' '"tools":[{"type":"function","function":{"name":"weather","parameters":{"not":{}}}}]'
+    gives 400 'one of them is wanted' "$tools,\"guided_regex\":\"x\""
+    gives 200 '"finish_reason":"(stop|length)"' "$tools,\"tool_choice\":\"none\",\"max_tokens\":5,\"messages\":[{\"role\":\"user\",\"content\":\"Weather?\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"a1b2c3d4e\",\"type\":\"function\",\"function\":{\"name\":\"weather\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"a1b2c3d4e\",\"content\":\"Sunny\"}]"
+    gives 400 'arguments that are a JSON object' "\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"w\",\"arguments\":\"[\"}}]}]"
 fi
 many=1000
 [ -z "${PEWTER_QUICK:-}" ] || many=100

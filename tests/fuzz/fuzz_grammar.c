@@ -59,7 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const pewter_allocator alloc = limit_allocator(&counts, LIMIT, UINT64_MAX);
     pewter_grammar *g = NULL;
     pewter_error err;
-    if (pw_grammar_new(&alloc, kind, (const char *)data + 1, bytes, &g, &err) == PEWTER_OK) {
+    if (pw_grammar_new(&(pw_grammar_source){.alloc = &alloc}, kind, (const char *)data + 1, bytes,
+                       &g, &err) == PEWTER_OK) {
         if (end != NULL) walk(pw_grammar_automaton(g), end + 1, size - bytes - 2);
         pewter_grammar_free(g);
     }

@@ -38,8 +38,9 @@ static void answer(const json_t *line)
     const char *text = dump != NULL ? dump : json_string_value(grammar);
     pewter_grammar *g = NULL;
     pewter_error err = {{0}};
-    const pewter_status status = pw_grammar_new(
-        &pw_default_allocator, kind_of(kind != NULL ? kind : ""), text, strlen(text), &g, &err);
+    const pewter_status status =
+        pw_grammar_new(&(pw_grammar_source){.alloc = &pw_default_allocator},
+                       kind_of(kind != NULL ? kind : ""), text, strlen(text), &g, &err);
     char quoted[2048];
     pw_json_quote(err.message, strlen(err.message), quoted, sizeof quoted);
     if (status != PEWTER_OK) {

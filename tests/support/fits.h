@@ -10,7 +10,8 @@
 static inline pewter_grammar *fits_grammar(fixture *f, pewter_grammar_kind kind, const char *text)
 {
     pewter_grammar *g = NULL;
-    if (pw_grammar_new(&f->alloc, kind, text, strlen(text), &g, &f->err) != PEWTER_OK)
+    if (pw_grammar_new(&(pw_grammar_source){.alloc = &f->alloc}, kind, text, strlen(text), &g,
+                       &f->err) != PEWTER_OK)
         fail_msg("%s: %s", text, f->err.message);
     return g;
 }
@@ -45,8 +46,8 @@ static inline void fits_refused(fixture *f, pewter_grammar_kind kind, const char
                                 pewter_status wanted, const char *says)
 {
     pewter_grammar *g = NULL;
-    const pewter_status status =
-        pw_grammar_new(&f->alloc, kind, grammar, strlen(grammar), &g, &f->err);
+    const pewter_status status = pw_grammar_new(&(pw_grammar_source){.alloc = &f->alloc}, kind,
+                                                grammar, strlen(grammar), &g, &f->err);
     if (status != wanted || strstr(f->err.message, says) == NULL)
         fail_msg("%.200s: %s '%s'; %s with '%s' wanted", grammar, pewter_status_name(status),
                  status == PEWTER_OK ? "" : f->err.message, pewter_status_name(wanted), says);

@@ -233,9 +233,9 @@ static void test_no_memory(void **state)
         limit_alloc counts;
         pewter_allocator alloc = limit_allocator(&counts, FIXTURE_LIMIT, i);
         pewter_grammar *g = NULL;
-        assert_int_equal(
-            pw_grammar_new(&alloc, PEWTER_GRAMMAR_SCHEMA, schema, strlen(schema), &g, &f->err),
-            PEWTER_E_MEMORY);
+        assert_int_equal(pw_grammar_new(&(pw_grammar_source){.alloc = &alloc},
+                                        PEWTER_GRAMMAR_SCHEMA, schema, strlen(schema), &g, &f->err),
+                         PEWTER_E_MEMORY);
         assert_int_equal(counts.live, 0);
     }
 }

@@ -93,48 +93,153 @@ static void add_said(const job *j, int32_t i, size_t from, bool with_prompt, tex
     text_free(&all);
 }
 
+/* Why an answer ended; calls of tools are a reason of their own. */
+static const char *reason(const job_answer *a, size_t calls)
+{
+    const bool whole = a->finish == PEWTER_FINISH_EOS || a->finish == PEWTER_FINISH_STOP;
+    return whole && calls > 0 ? "\"tool_calls\"" : finish_text(a->finish);
+}
+
+/* The calls in an answer; where it can have none, all of it is content. */
+static answer_calls calls_of(const job *j, int32_t i)
+{
+    const job_answer *a = &j->answer[i];
+    answer_calls calls = {.content = a->said.bytes};
+    if (j->request.toolbox.used)
+        calls_parse(&j->request.toolbox.format, a->said.data, a->said.bytes,
+                    a->finish != PEWTER_FINISH_NONE, &calls);
+    return calls;
+}
+
+/* Nine letters and digits, as some templates want them: the reply's id, the answer and the call, mixed. */
+static void add_call_id(const reply *re, int32_t i, size_t call, textbuf *t)
+{
+    uint64_t hash = (uint64_t)i << 32 | call;
+    for (const char *c = re->id; *c != 0; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
+    text_print(t, "\"%09" PRIx64 "\"", (hash ^ hash >> 29) & 0xfffffffffu);
+}
+
+/* "id": ..., "type": "function", "function": {"name": ..., "arguments": ...}}, of which `bytes` are
+ * told. */
+static void add_call(const reply *re, int32_t i, size_t k, const answer_call *call, size_t bytes,
+                     textbuf *t)
+{
+    text_print(t, "\"id\":");
+    add_call_id(re, i, k, t);
+    text_print(t, ",\"type\":\"function\",\"function\":{\"name\":");
+    text_json(t, call->name, call->name_bytes);
+    text_print(t, ",\"arguments\":");
+    text_json(t, call->arguments, bytes);
+    text_print(t, "}}");
+}
+
+static void add_message(const reply *re, const job *j, int32_t i, const answer_calls *calls, textbuf *t)
+{
+    const job_answer *a = &j->answer[i];
+    text_print(t, "\"message\":{\"role\":\"assistant\",\"content\":");
+    if (calls->n > 0 && calls->content == 0)
+        text_print(t, "null");
+    else
+        text_json(t, a->said.data != NULL ? a->said.data : "", calls->content);
+    text_print(t, ",\"refusal\":null%s", calls->n > 0 ? ",\"tool_calls\":[" : "");
+    for (size_t k = 0; k < calls->n; k++) {
+        text_print(t, k > 0 ? ",{" : "{");
+        add_call(re, i, k, &calls->list[k], calls->list[k].arguments_bytes, t);
+    }
+    text_print(t, calls->n > 0 ? "]}" : "}");
+}
+
 void reply_whole(reply *re, const job *j, textbuf *t)
 {
     head(re, j, false, t);
     for (int32_t i = 0; i < j->request.choices; i++) {
-        const job_answer *a = &j->answer[i];
+        const answer_calls calls = calls_of(j, i);
         text_print(t, "%s{\"index\":%d,", i > 0 ? "," : "", i);
-        if (j->request.kind == REQUEST_CHAT)
-            text_print(t, "\"message\":{\"role\":\"assistant\",\"content\":");
-        else
+        if (j->request.kind == REQUEST_CHAT) {
+            add_message(re, j, i, &calls, t);
+        } else {
             text_print(t, "\"text\":");
-        add_said(j, i, 0, j->request.echo, t);
-        text_print(t, "%s", j->request.kind == REQUEST_CHAT ? ",\"refusal\":null}" : "");
+            add_said(j, i, 0, j->request.echo, t);
+        }
         logprobs(re, j, i, true, t);
-        text_print(t, ",\"finish_reason\":%s}", finish_text(a->finish));
+        text_print(t, ",\"finish_reason\":%s}", reason(&j->answer[i], calls.n));
     }
     text_print(t, "],");
     usage(j, t);
     text_print(t, "}");
 }
 
-/* One event with one choice. */
-static void event(reply *re, const job *j, int32_t i, const char *role, size_t from,
-                  const char *finish, textbuf *t)
+/* ---- Streams --------------------------------------------------------------------------------- */
+
+/* One event with one choice: between these two stands the delta, or the text. */
+static void begin_event(const reply *re, const job *j, int32_t i, textbuf *t)
 {
-    const job_answer *a = &j->answer[i];
-    const bool first = !re->begun[i];
     text_print(t, "data: ");
     head(re, j, true, t);
     text_print(t, "{\"index\":%d,", i);
-    if (j->request.kind == REQUEST_CHAT) text_print(t, "\"delta\":{%s", role);
-    if (j->request.kind == REQUEST_COMPLETION || role[0] != 0 || from < a->said.bytes) {
-        const bool chat = j->request.kind == REQUEST_CHAT;
-        text_print(t, "%s:", !chat ? "\"text\"" : role[0] != 0 ? ",\"content\"" : "\"content\"");
-        add_said(j, i, from, first && j->request.echo, t);
-    }
-    text_print(t, "%s", j->request.kind == REQUEST_CHAT ? "}" : "");
-    if (role[0] != 0)
-        text_print(t, ",\"logprobs\":null");
+}
+
+static void end_event(reply *re, const job *j, int32_t i, bool probs, const char *finish, textbuf *t)
+{
+    if (probs)
+        logprobs(re, j, i, !re->begun[i], t);
     else
-        logprobs(re, j, i, first, t);
+        text_print(t, ",\"logprobs\":null");
     text_print(t, ",\"finish_reason\":%s}]%s}\n\n", finish,
                j->request.include_usage ? ",\"usage\":null" : "");
+}
+
+static void role_event(reply *re, const job *j, int32_t i, textbuf *t)
+{
+    begin_event(re, j, i, t);
+    text_print(t, "\"delta\":{\"role\":\"assistant\",\"content\":\"\"}");
+    end_event(re, j, i, false, "null", t);
+    re->begun[i] = true;
+}
+
+/* Text of an answer up to byte `to`; "" ends it. */
+static void text_event(reply *re, const job *j, int32_t i, size_t to, const char *finish, textbuf *t)
+{
+    const job_answer *a = &j->answer[i];
+    const size_t from = re->sent[i];
+    begin_event(re, j, i, t);
+    if (j->request.kind == REQUEST_COMPLETION) {
+        text_print(t, "\"text\":");
+        add_said(j, i, from, !re->begun[i] && j->request.echo, t);
+    } else if (to > from) {
+        text_print(t, "\"delta\":{\"content\":");
+        text_json(t, a->said.data + from, to - from);
+        text_print(t, "}");
+    } else {
+        text_print(t, "\"delta\":{}");
+    }
+    end_event(re, j, i, true, finish, t);
+    re->begun[i] = true;
+    re->sent[i] = to;
+}
+
+/* Names and arguments of calls that were not told yet. */
+static void call_events(reply *re, const job *j, int32_t i, const answer_calls *calls, textbuf *t)
+{
+    for (size_t k = re->calls[i] > 0 ? re->calls[i] - 1 : 0; k < calls->n; k++) {
+        const answer_call *call = &calls->list[k];
+        if (k == re->calls[i]) {
+            begin_event(re, j, i, t);
+            text_print(t, "\"delta\":{\"tool_calls\":[{\"index\":%zu,", k);
+            add_call(re, i, k, call, 0, t);
+            text_print(t, "]}");
+            end_event(re, j, i, true, "null", t);
+            re->calls[i]++;
+            re->arguments[i] = 0;
+        }
+        if (call->arguments_bytes == re->arguments[i]) continue;
+        begin_event(re, j, i, t);
+        text_print(t, "\"delta\":{\"tool_calls\":[{\"index\":%zu,\"function\":{\"arguments\":", k);
+        text_json(t, call->arguments + re->arguments[i], call->arguments_bytes - re->arguments[i]);
+        text_print(t, "}}]}");
+        end_event(re, j, i, true, "null", t);
+        re->arguments[i] = call->arguments_bytes;
+    }
 }
 
 static void last_events(reply *re, const job *j, textbuf *t)
@@ -156,20 +261,14 @@ static void last_events(reply *re, const job *j, textbuf *t)
 
 void reply_news(reply *re, const job *j, textbuf *t)
 {
-    const bool chat = j->request.kind == REQUEST_CHAT;
     for (int32_t i = 0; i < j->request.choices; i++) {
         const job_answer *a = &j->answer[i];
-        const size_t from = re->sent[i];
-        if (chat && !re->begun[i])
-            event(re, j, i, "\"role\":\"assistant\"", a->said.bytes, "null", t);
-        if (chat) re->begun[i] = true;
-        if (a->said.bytes > from) {
-            event(re, j, i, "", from, "null", t);
-            re->begun[i] = true;
-        }
-        re->sent[i] = a->said.bytes;
+        const answer_calls calls = calls_of(j, i);
+        if (j->request.kind == REQUEST_CHAT && !re->begun[i]) role_event(re, j, i, t);
+        if (calls.content > re->sent[i]) text_event(re, j, i, calls.content, "null", t);
+        call_events(re, j, i, &calls, t);
         if (a->finish == PEWTER_FINISH_NONE || re->ended[i]) continue;
-        event(re, j, i, "", a->said.bytes, finish_text(a->finish), t);
+        text_event(re, j, i, re->sent[i], reason(a, calls.n), t);
         re->ended[i] = true;
     }
     if (j->ended && !re->closed) last_events(re, j, t);

@@ -2,6 +2,7 @@
 #ifndef PW_TOOLS_SERVER_REPLY_H
 #define PW_TOOLS_SERVER_REPLY_H
 
+#include "tools/server/calls.h"
 #include "tools/server/job.h"
 
 /* What a reply begins with. */
@@ -11,6 +12,8 @@ typedef struct reply {
     size_t sent[REQUEST_MAX_CHOICES];  /* bytes of the answers that went out already */
     size_t told[REQUEST_MAX_CHOICES];  /* tokens whose log-probabilities did */
     size_t offset[REQUEST_MAX_CHOICES]; /* characters of their texts */
+    size_t calls[REQUEST_MAX_CHOICES];     /* of tools, that were begun */
+    size_t arguments[REQUEST_MAX_CHOICES]; /* bytes of the last one's arguments that went out */
     bool begun[REQUEST_MAX_CHOICES], ended[REQUEST_MAX_CHOICES], closed;
 } reply;
 

@@ -7,6 +7,7 @@
 
 #include "tools/common.h"
 #include "tools/server/fields.h"
+#include "tools/server/messages.h"
 
 /* What a table of fields fills. */
 typedef struct numbers {
@@ -152,80 +153,55 @@ static bool read_options(request *q, refusal *r)
 
 /* ---- Prompts --------------------------------------------------------------------------------- */
 
-/* The texts of a message's parts in sequence; NULL after a refusal. The caller frees it. */
-static char *join_parts(const json_t *parts, size_t at, refusal *r)
+/* A JSON value as text; it is overwritten before it is freed. */
+typedef struct dump {
+    char *text; /* NULL: none */
+    size_t bytes;
+} dump;
+
+static bool dump_json(const json_t *value, dump *out, refusal *r)
 {
-    textbuf joined = {0};
-    char found[FIELD_FOUND_BYTES];
-    size_t i;
-    json_t *part;
-    text_add(&joined, "", 0);
-    json_array_foreach(parts, i, part)
-    {
-        const json_t *type = json_object_get(part, "type"), *said = json_object_get(part, "text");
-        const char *kind = json_is_string(type) ? json_string_value(type) : "text";
-        if (strcmp(kind, "text") != 0 || !json_is_string(said) || has_nul(said)) {
-            refuse(r, 400, "messages",
-                   "messages[%zu].content[%zu]: a part of type \"text\" with a text wanted, %s "
-                   "found",
-                   at, i, json_is_string(type) ? "another type" : field_found(part, found));
-            text_free(&joined);
-            return NULL;
-        }
-        text_add(&joined, json_string_value(said), json_string_length(said));
-    }
-    if (joined.failed) refuse(r, 503, NULL, "no memory for the prompt");
-    if (joined.failed) text_free(&joined);
-    return joined.data;
+    pewter_error err;
+    if (value == NULL) return true;
+    const pewter_status status = pw_json_dump(value, 0, &out->text, &out->bytes, &err);
+    return status == PEWTER_OK || refuse_status(r, status, &err);
 }
 
-/* One message. *owned: a text that the caller frees. */
-static bool read_message(const json_t *from, size_t at, pewter_message *to, char **owned,
-                         refusal *r)
+static void dump_free(dump *d)
 {
-    char found[FIELD_FOUND_BYTES];
-    const json_t *role = json_object_get(from, "role"), *said = json_object_get(from, "content");
-    if (!json_is_string(role) || has_nul(role) || json_string_length(role) > 64)
-        return refuse(r, 400, "messages", "messages[%zu].role: a role wanted, %s found", at,
-                      role != NULL ? field_found(role, found) : "nothing");
-    to->role = json_string_value(role);
-    if (strcmp(to->role, "developer") == 0) to->role = "system";
-    if (json_is_array(said)) {
-        *owned = join_parts(said, at, r);
-        to->content = *owned;
-        return *owned != NULL;
-    }
-    if (!json_is_string(said) || has_nul(said))
-        return refuse(r, 400, "messages",
-                      "messages[%zu].content: a text without U+0000 wanted, %s found", at,
-                      said != NULL ? field_found(said, found) : "nothing");
-    to->content = json_string_value(said);
-    return true;
+    if (d->text == NULL) return;
+    explicit_bzero(d->text, d->bytes);
+    pw_json_text_free(d->text);
+}
+
+/* Tokens of the conversation, through the model's template. */
+static bool render(request *q, const dump *messages, const dump *tools, refusal *r)
+{
+    const pewter_model *model = q->model->model;
+    pewter_error err;
+    size_t need = 0;
+    pewter_status status = pewter_chat_prompt_json(model, messages->text, messages->bytes, tools->text,
+                                                   tools->bytes, true, NULL, 0, &need, &err);
+    if (status != PEWTER_OK) return refuse_status(r, status, &err);
+    q->ids = malloc((need + 1) * sizeof *q->ids);
+    if (q->ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", need);
+    status = pewter_chat_prompt_json(model, messages->text, messages->bytes, tools->text,
+                                     tools->bytes, true, q->ids, need, &q->n_ids, &err);
+    return status == PEWTER_OK || refuse_status(r, status, &err);
 }
 
 static bool read_messages(request *q, refusal *r)
 {
-    const json_t *list = json_object_get(q->body, "messages");
-    const size_t n = json_array_size(list);
-    if (n == 0 || n > REQUEST_MAX_MESSAGES)
-        return refuse(r, 400, "messages", "messages: a list of 1 to %d wanted, %zu found",
-                      REQUEST_MAX_MESSAGES, n);
-    pewter_message *messages = calloc(n, sizeof *messages);
-    char **owned = calloc(n, sizeof *owned);
-    bool ok = messages != NULL && owned != NULL;
-    if (!ok) refuse(r, 503, NULL, "no memory for %zu messages", n);
-    for (size_t i = 0; ok && i < n; i++)
-        ok = read_message(json_array_get(list, i), i, &messages[i], &owned[i], r);
-    pewter_status status = PEWTER_OK;
-    pewter_error err;
-    if (ok) q->ids = common_chat_ids(q->model->model, messages, n, &q->n_ids, &status, &err);
-    if (status != PEWTER_OK) ok = refuse_status(r, status, &err);
-    for (size_t i = 0; owned != NULL && i < n; i++) {
-        if (owned[i] != NULL) explicit_bzero(owned[i], strlen(owned[i]));
-        free(owned[i]);
-    }
-    free(owned);
-    free(messages);
+    json_t *messages = messages_read(json_object_get(q->body, "messages"), q->toolbox.tools,
+                                     &q->toolbox.format, r);
+    if (messages == NULL) return false;
+    dump text = {0}, tools = {0};
+    const bool ok = dump_json(messages, &text, r) &&
+                    dump_json(q->toolbox.format.listed ? q->toolbox.tools : NULL, &tools, r) &&
+                    render(q, &text, &tools, r);
+    dump_free(&text);
+    dump_free(&tools);
+    json_decref(messages);
     return ok;
 }
 
@@ -286,6 +262,15 @@ static bool fit(request *q, refusal *r)
     return true;
 }
 
+/* What the answer may be: a form, or calls of tools. */
+static bool read_form(request *q, const request_source *from, refusal *r)
+{
+    const grammar_place place = {from->grammars, q->model->model, from->key};
+    return structure_read(q->body, &place, &q->options.grammar, r) &&
+           (q->kind != REQUEST_CHAT ||
+            toolbox_read(q->body, &place, &q->toolbox, &q->options.grammar, r));
+}
+
 bool request_read(request *out, request_kind kind, const request_source *from, const char *body,
                   size_t bytes, refusal *r)
 {
@@ -301,8 +286,7 @@ bool request_read(request *out, request_kind kind, const request_source *from, c
     const bool ok = read_model(out, from->models, r) && read_options(out, r);
     out->options.share = from->share;
     return ok &&
-           structure_read(out->body, out->model->model, from->key, from->grammars,
-                          &out->options.grammar, r) &&
+           read_form(out, from, r) &&
            (kind == REQUEST_CHAT ? read_messages(out, r) : read_prompt(out, r)) && fit(out, r);
 }
 

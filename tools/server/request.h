@@ -5,14 +5,13 @@
 #include "runtime/text/json.h"
 #include "tools/server/probs.h"
 #include "tools/server/refusal.h"
-#include "tools/server/structure.h"
+#include "tools/server/toolbox.h"
 
 enum {
     REQUEST_MAX_MODELS = 8,
     REQUEST_MAX_CHOICES = 8,
     REQUEST_MAX_STOPS = 16,
-    REQUEST_MAX_STOP_BYTES = 256,
-    REQUEST_MAX_MESSAGES = 4096
+    REQUEST_MAX_STOP_BYTES = 256
 };
 
 typedef struct served_model {
@@ -36,6 +35,7 @@ typedef struct request {
     int32_t *ids; /* [n_ids]: the prompt */
     size_t n_ids;
     pewter_session_options options; /* its grammar is the request's own */
+    toolbox toolbox;
     const char *stops[REQUEST_MAX_STOPS];
     pewter_logit_bias *biases; /* what the options point to */
     int32_t choices;           /* answers to one prompt */

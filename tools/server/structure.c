@@ -248,8 +248,24 @@ static bool take_outputs(form *f, const char *field, const json_t *value, refusa
     return take_rows(rows, sizeof rows / sizeof *rows, value, f, r);
 }
 
-bool structure_read(const json_t *body, const pewter_model *model, int key, grammar_cache *cache,
-                    pewter_grammar **out, refusal *r)
+static bool compile_form(const grammar_place *place, const form *f, pewter_grammar **out, refusal *r)
+{
+    cached wanted = {.model = place->model,
+                     .key = place->key,
+                     .kind = f->kind,
+                     .text = f->text,
+                     .bytes = f->bytes};
+    return compile(place->cache, &wanted, out, r);
+}
+
+bool structure_compile(const grammar_place *place, pewter_grammar_kind kind, const json_t *json,
+                       pewter_grammar **out, refusal *r)
+{
+    form f = {.kind = kind};
+    return set_json(&f, json, r) && compile_form(place, &f, out, r);
+}
+
+bool structure_read(const json_t *body, const grammar_place *place, pewter_grammar **out, refusal *r)
 {
     /* OpenAI's name first, then vLLM's, then llama.cpp's. */
     static const form_row rows[] = {
@@ -263,9 +279,7 @@ bool structure_read(const json_t *body, const pewter_model *model, int key, gram
         free(f.text);
         return ok;
     }
-    cached wanted = {
-        .model = model, .key = key, .kind = f.kind, .text = f.text, .bytes = f.bytes};
-    ok = compile(cache, &wanted, out, r);
+    ok = compile_form(place, &f, out, r);
     if (!ok) snprintf(r->param, sizeof r->param, "%s", f.field);
     return ok;
 }

@@ -16,9 +16,19 @@ grammar_cache *grammar_cache_new(void);
 /* Requests that hold a grammar go on. NULL is allowed. */
 void grammar_cache_free(grammar_cache *cache);
 
+/* Where a grammar is looked for. */
+typedef struct grammar_place {
+    grammar_cache *cache;
+    const pewter_model *model;
+    int key; /* number of the caller's key; -1: none */
+} grammar_place;
+
 /* Reads response_format and its relations from a body; *out is then the caller's, by pewter_grammar_free, NULL: the
- * answer is free. `key` is the number of the caller's key, -1: none. What cannot be kept is a 400. */
-bool structure_read(const json_t *body, const pewter_model *model, int key, grammar_cache *cache,
-                    pewter_grammar **out, refusal *r);
+ * answer is free. What cannot be kept is a 400. */
+bool structure_read(const json_t *body, const grammar_place *place, pewter_grammar **out, refusal *r);
+
+/* The grammar of a JSON text, out of the cache where it is there. */
+bool structure_compile(const grammar_place *place, pewter_grammar_kind kind, const json_t *json,
+                       pewter_grammar **out, refusal *r);
 
 #endif
