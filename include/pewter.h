@@ -246,6 +246,10 @@ PEWTER_API pewter_grammar *pewter_grammar_hold(pewter_grammar *grammar);
 /* Any thread. Sessions that use it go on. NULL is allowed. */
 PEWTER_API void pewter_grammar_free(pewter_grammar *grammar);
 
+/* The text of the model's chat template; PEWTER_E_UNSUPPORTED where it has none. Written as by pewter_machine. */
+PEWTER_API pewter_status pewter_chat_template(const pewter_model *model, char *buf, size_t cap,
+                                              size_t *need, pewter_error *err);
+
 /* ---- Tools -------------------------------------------------------------------------------- */
 
 /* How a model writes calls of tools: begin, then for each call item, its name, middle, its arguments as a JSON

@@ -297,6 +297,26 @@ pewter_status pewter_chat_prompt_json(const pewter_model *model, const char *mes
     return chat_prompt(model->file, input, ids, cap, count, err);
 }
 
+pewter_status pewter_chat_template(const pewter_model *model, char *buf, size_t cap, size_t *need,
+                                   pewter_error *err)
+{
+    if (model == NULL || need == NULL || (buf == NULL && cap > 0))
+        return pw_fail(err, PEWTER_E_ARG, "pewter_chat_template: model and need are wanted");
+    const char *text;
+    size_t bytes;
+    bool found;
+    PW_TRY(
+        pw_gguf_get_text(model->file->gguf, "tokenizer.chat_template", &text, &bytes, &found, err));
+    if (!found) return pw_fail(err, PEWTER_E_UNSUPPORTED, "the model has no chat template");
+    *need = bytes + 1;
+    if (cap > 0) {
+        const size_t copied = bytes < cap ? bytes : cap - 1;
+        memcpy(buf, text, copied);
+        buf[copied] = 0;
+    }
+    return PEWTER_OK;
+}
+
 pewter_status pewter_tool_format_get(const pewter_model *model, pewter_tool_format *out,
                                      pewter_error *err)
 {

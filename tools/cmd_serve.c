@@ -43,6 +43,7 @@ typedef struct server {
     queue *queue;
     http *http;
     char names[REQUEST_MAX_MODELS][256];
+    model_metrics metrics[REQUEST_MAX_MODELS];
 } server;
 
 /* ---- Models ---------------------------------------------------------------------------------- */
@@ -76,6 +77,7 @@ static int load_models(server *s, const serve_options *o, const char *const *pat
 {
     for (size_t i = 0; i < count; i++) {
         served_model *m = &s->models.list[i];
+        m->metrics = &s->metrics[i];
         pewter_load_options options = pewter_load_defaults();
         const int code = common_load(&o->common, s->engine, paths[i], &options, &m->model);
         if (code != EXIT_FINE) return code;

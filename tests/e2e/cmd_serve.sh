@@ -97,6 +97,20 @@ gives 200 '"text":"(.*)\1"' POST /v1/completions \
     '{"model":"tiny","prompt":[41],"max_tokens":2,"temperature":0,"logit_bias":{"77":100}}'
 gives 200 '"object":"chat.completion"' POST '/openai/deployments/tiny/chat/completions?api-version=2024-10-21' "{$hello}"
 
+gives 200 '"count":[0-9]+,"max_model_len":[0-9]+,"tokens":\[[0-9,]+\],"token_strs":\["<s>",.*\]' POST /tokenize \
+    '{"model":"tiny","prompt":"Hello","return_token_strs":true}'
+tokens=$(sed -E 's/.*"tokens":\[[0-9]+,([0-9,]+)\].*/\1/' out)
+gives 200 '"prompt":" Hello"' POST /detokenize "{\"model\":\"tiny\",\"tokens\":[$tokens]}"
+gives 200 '"tokens":\[[0-9,]+\],"token_strs":null' POST /tokenize "{$hello}"
+gives 200 '"bos_token":"<s>","eos_token":"</s>",.*"chat_template":"' GET /tokenizer_info
+gives 200 '^vllm:generation_tokens_total\{model_name="tiny"\} [1-9][0-9]*$' GET /metrics
+for name in vllm:num_requests_running vllm:num_requests_waiting vllm:kv_cache_usage_perc; do
+    grep -qx "$name{model_name=\"tiny\"} 0" out
+    says $? "$name is 0 where nothing is under way"
+done
+awk '/^[a-z]/ && !/^[a-zA-Z0-9_:]+\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\} [0-9.e+-]+$/ { bad = 1; print } END { exit bad }' out
+says $? "every line of the metrics has the form that Prometheus reads"
+
 # ---- Refusals -------------------------------------------------------------------------------------
 chat=/v1/chat/completions
 gives 404 '"code":"model_not_found"' POST $chat "{\"model\":\"gpt\",$hello}"
@@ -110,6 +124,9 @@ gives 400 'logit_bias: a number from -100 to 100 wanted, 101 found' POST $chat "
 gives 400 'top_logprobs: a whole number from 0 to 20 wanted, 21 found' POST $chat "{\"model\":\"tiny\",$hello,\"logprobs\":true,\"top_logprobs\":21}"
 gives 400 'top_logprobs wants logprobs' POST $chat "{\"model\":\"tiny\",$hello,\"top_logprobs\":2}"
 gives 400 'max_tokens: 1 or more wanted, 0 found' POST $chat "{\"model\":\"tiny\",$hello,\"max_tokens\":0}"
+gives 400 'tokens\[0\]: a token from 0 to 511 wanted, -1 found' POST /detokenize '{"tokens":[-1]}'
+gives 400 'prompt: a text wanted, nothing found' POST /tokenize '{}'
+gives 404 '"code":"model_not_found"' GET '/tokenizer_info?model=other'
 gives 400 'messages: a list of 1 to 4096 wanted, 0 found' POST $chat '{"model":"tiny"}'
 gives 400 '"code":"context_length_exceeded"' POST /v1/completions \
     "{\"model\":\"tiny\",\"prompt\":\"$(yes word | head -n 2000 | tr '\n' ' ')\"}"

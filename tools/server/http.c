@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tools/server/reply.h"
+#include "tools/server/tokens.h"
 
 struct http {
     struct MHD_Daemon *daemon;
@@ -196,6 +197,53 @@ static enum MHD_Result show_model(exchange *e)
     return send_json(e, &t);
 }
 
+static enum MHD_Result send_tokens(exchange *e, bool (*write)(const served_models *, const char *, size_t,
+                                                              textbuf *, refusal *))
+{
+    textbuf t = {0};
+    const char *body = e->body.data != NULL ? e->body.data : "";
+    if (write(e->http->models, body, e->body.bytes, &t, &e->refused)) return send_json(e, &t);
+    text_free(&t);
+    return send_refusal(e);
+}
+
+static enum MHD_Result tokenize(exchange *e)
+{
+    return send_tokens(e, tokens_of);
+}
+
+static enum MHD_Result detokenize(exchange *e)
+{
+    return send_tokens(e, tokens_to_text);
+}
+
+static enum MHD_Result tokenizer_info(exchange *e)
+{
+    textbuf t = {0};
+    const char *name = MHD_lookup_connection_value(e->connection, MHD_GET_ARGUMENT_KIND, "model");
+    const served_model *model = name != NULL ? request_model(e->http->models, name, &e->refused)
+                                             : &e->http->models->list[0];
+    if (model != NULL && tokens_info(model, &t, &e->refused)) return send_json(e, &t);
+    text_free(&t);
+    return send_refusal(e);
+}
+
+static enum MHD_Result metrics(exchange *e)
+{
+    textbuf t = {0};
+    const char *names[REQUEST_MAX_MODELS];
+    const model_metrics *all[REQUEST_MAX_MODELS];
+    const size_t n = e->http->models->count;
+    for (size_t i = 0; i < n; i++) {
+        names[i] = e->http->models->list[i].id;
+        all[i] = e->http->models->list[i].metrics;
+    }
+    queue_lock(e->http->queue);
+    metrics_write(names, all, n, &t);
+    queue_unlock(e->http->queue);
+    return send_text(e, 200, &t, "text/plain; version=0.0.4; charset=utf-8");
+}
+
 static enum MHD_Result health(exchange *e)
 {
     textbuf t = {0};
@@ -210,6 +258,10 @@ static const route routes[] = {
     {"GET", "/v1/models/*", show_model, false},
     {"POST", "/openai/deployments/*/chat/completions", chat, false},
     {"POST", "/openai/deployments/*/completions", completion, false},
+    {"POST", "/tokenize", tokenize, false},
+    {"POST", "/detokenize", detokenize, false},
+    {"GET", "/tokenizer_info", tokenizer_info, false},
+    {"GET", "/metrics", metrics, false},
     {"GET", "/health", health, true},
     {"GET", "/ready", health, true},
 };

@@ -10,6 +10,7 @@ typedef struct job_answer {
     int64_t tokens;
     int64_t cached; /* of the prompt, that were not computed for it */
     pewter_finish finish;
+    int64_t last_ns; /* when its last token came; 0: none yet */
     token_log log; /* where log-probabilities are asked for */
 } job_answer;
 
@@ -28,6 +29,7 @@ typedef struct job {
     bool left;      /* the poll thread holds it no more */
     job_wake *wake;
     void *context;
+    int64_t added_ns; /* when it was queued, by queue_now */
     pewter_session *session[REQUEST_MAX_CHOICES]; /* NULL: not begun, or ended */
 } job;
 

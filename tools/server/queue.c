@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct queue {
     pewter_engine *engine;
@@ -15,8 +16,20 @@ struct queue {
     job *running; /* oldest first */
     size_t n_waiting, n_running, most_waiting, most_running;
     bool closed, ending;
-    queue_counts total;
 };
+
+/* Nanoseconds of a clock that only goes forward. */
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static double seconds_since(int64_t ns)
+{
+    return (double)(now_ns() - ns) * 1e-9;
+}
 
 void queue_lock(queue *q)
 {
@@ -114,6 +127,8 @@ static void admit(queue *q)
         if (q->waiting == NULL) q->last_waiting = &q->waiting;
         q->n_waiting--;
         j->next = NULL;
+        model_metrics *m = j->request.model->metrics;
+        m->waiting--;
         if (status != PEWTER_OK) {
             if (status != PEWTER_E_CANCELLED) refuse_status(&j->failed, status, &err);
             end_job(j);
@@ -125,8 +140,30 @@ static void admit(queue *q)
         while (*at != NULL) at = &(*at)->next;
         *at = j;
         q->n_running++;
-        q->total.prompt_tokens += j->request.n_ids;
+        m->running++;
+        m->prompt_tokens += j->request.n_ids;
+        metrics_seconds(&m->waited, seconds_since(j->added_ns));
+        metrics_tokens(&m->prompt, (double)j->request.n_ids);
     }
+}
+
+/* Counts the token that came of an answer, and its end. Under the lock. */
+static void note_token(const job *j, job_answer *a, const pewter_piece *piece, int64_t tokens)
+{
+    model_metrics *m = j->request.model->metrics;
+    if (tokens > a->tokens) {
+        const int64_t now = now_ns();
+        if (a->last_ns == 0)
+            metrics_seconds(&m->first_token, (double)(now - j->added_ns) * 1e-9);
+        else
+            metrics_seconds(&m->next_token,
+                            (double)(now - a->last_ns) * 1e-9 / (double)(tokens - a->tokens));
+        a->last_ns = now;
+        m->generated_tokens += (uint64_t)(tokens - a->tokens);
+    }
+    if (piece->finish == PEWTER_FINISH_NONE) return;
+    m->ends[piece->finish]++;
+    metrics_tokens(&m->answer, (double)tokens);
 }
 
 /* Takes the log-probabilities of the prompt out of a session, once. */
@@ -172,7 +209,7 @@ static bool take_pieces(queue *q, job *j)
                 token_log_add(&a->log, (pewter_logprob){piece.token, piece.logprob}, piece.top,
                               piece.n_top);
         }
-        q->total.generated_tokens += (uint64_t)(stats.generated_tokens - a->tokens);
+        note_token(j, a, &piece, stats.generated_tokens);
         a->tokens = j->request.no_answer ? 0 : stats.generated_tokens;
         a->finish = status == PEWTER_OK ? piece.finish : PEWTER_FINISH_ERROR;
         if (a->said.failed || a->log.failed || j->prompt.failed) a->finish = PEWTER_FINISH_ERROR;
@@ -194,6 +231,16 @@ static void fail_all(queue *q, pewter_status status, const pewter_error *err)
     queue_unlock(q);
 }
 
+/* How a model's room is used, for who asks. */
+static void note_room(queue *q, const served_model *model)
+{
+    pewter_kv_use use = {.size = sizeof use};
+    if (pewter_kv_use_get(model->model, &use, NULL) != PEWTER_OK) return;
+    queue_lock(q);
+    model->metrics->kv = use;
+    queue_unlock(q);
+}
+
 /* One step of the engine for all that runs. */
 static void step(queue *q)
 {
@@ -202,16 +249,23 @@ static void step(queue *q)
     const pewter_status status = pewter_step(q->engine, &ready, &err);
     if (status != PEWTER_OK) fail_all(q, status, &err);
     job **at = &q->running; /* only this thread changes the list */
+    const served_model *last = NULL; /* neighbours are mostly of one model */
     while (*at != NULL) {
         job *j = *at;
-        if (take_pieces(q, j)) {
+        const bool goes_on = take_pieces(q, j);
+        if (!goes_on) end_sessions(q, j);
+        if (!goes_on || j->request.model != last) note_room(q, j->request.model);
+        last = j->request.model;
+        if (goes_on) {
             at = &j->next;
             continue;
         }
-        end_sessions(q, j);
         queue_lock(q);
         *at = j->next;
         q->n_running--;
+        model_metrics *m = j->request.model->metrics;
+        m->running--;
+        metrics_seconds(&m->whole, seconds_since(j->added_ns));
         end_job(j);
         queue_unlock(q);
     }
@@ -235,6 +289,7 @@ static void *work(void *context)
     while (q->waiting != NULL) {
         job *j = q->waiting;
         q->waiting = j->next;
+        j->request.model->metrics->waiting--;
         refuse(&j->failed, 503, NULL, "the server ends");
         end_job(j);
     }
@@ -260,7 +315,8 @@ bool queue_add(queue *q, job *j, refusal *r)
         *q->last_waiting = j;
         q->last_waiting = &j->next;
         q->n_waiting++;
-        q->total.requests++;
+        j->added_ns = now_ns();
+        j->request.model->metrics->waiting++;
         pthread_cond_signal(&q->news);
     }
     queue_unlock(q);
@@ -285,16 +341,6 @@ void queue_close(queue *q)
     queue_lock(q);
     q->closed = true;
     queue_unlock(q);
-}
-
-queue_counts queue_count(queue *q)
-{
-    queue_lock(q);
-    queue_counts counts = q->total;
-    counts.waiting = q->n_waiting;
-    counts.running = q->n_running;
-    queue_unlock(q);
-    return counts;
 }
 
 queue *queue_new(pewter_engine *engine, size_t waiting, size_t running)

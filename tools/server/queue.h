@@ -6,11 +6,6 @@
 
 typedef struct queue queue;
 
-typedef struct queue_counts {
-    size_t waiting, running;
-    uint64_t requests, prompt_tokens, generated_tokens;
-} queue_counts;
-
 /* A queue for at most `waiting` jobs that are not running yet and `running` that are, and the thread that steps
  * the engine. NULL after a sentence on stderr. */
 queue *queue_new(pewter_engine *engine, size_t waiting, size_t running);
@@ -27,9 +22,6 @@ bool queue_add(queue *q, job *j, refusal *r);
 
 /* No new jobs from here on. */
 void queue_close(queue *q);
-
-/* Jobs that have not ended. */
-queue_counts queue_count(queue *q);
 
 /* What a job holds may be looked at between these two. */
 void queue_lock(queue *q);

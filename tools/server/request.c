@@ -174,50 +174,69 @@ static void dump_free(dump *d)
     pw_json_text_free(d->text);
 }
 
-/* Tokens of the conversation, through the model's template. */
-static bool render(request *q, const dump *messages, const dump *tools, refusal *r)
+/* Tokens of a conversation, through the model's template. */
+static bool render(const pewter_model *model, const dump *messages, const dump *tools, bool generation,
+                   int32_t **ids, size_t *n, refusal *r)
 {
-    const pewter_model *model = q->model->model;
     pewter_error err;
     size_t need = 0;
-    pewter_status status = pewter_chat_prompt_json(model, messages->text, messages->bytes, tools->text,
-                                                   tools->bytes, true, NULL, 0, &need, &err);
+    pewter_status status =
+        pewter_chat_prompt_json(model, messages->text, messages->bytes, tools->text, tools->bytes,
+                                generation, NULL, 0, &need, &err);
     if (status != PEWTER_OK) return refuse_status(r, status, &err);
-    q->ids = malloc((need + 1) * sizeof *q->ids);
-    if (q->ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", need);
+    *ids = malloc((need + 1) * sizeof **ids);
+    if (*ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", need);
     status = pewter_chat_prompt_json(model, messages->text, messages->bytes, tools->text,
-                                     tools->bytes, true, q->ids, need, &q->n_ids, &err);
+                                     tools->bytes, generation, *ids, need, n, &err);
     return status == PEWTER_OK || refuse_status(r, status, &err);
 }
 
-static bool read_messages(request *q, refusal *r)
+/* The tools go to the template where it tells of them, else into the first message. */
+static bool chat_ids(const pewter_model *model, const json_t *list, const toolbox *box, bool generation,
+                     int32_t **ids, size_t *n, refusal *r)
 {
-    json_t *messages = messages_read(json_object_get(q->body, "messages"), q->toolbox.tools,
-                                     &q->toolbox.format, r);
+    json_t *messages = messages_read(list, box->tools, &box->format, r);
     if (messages == NULL) return false;
     dump text = {0}, tools = {0};
     const bool ok = dump_json(messages, &text, r) &&
-                    dump_json(q->toolbox.format.listed ? q->toolbox.tools : NULL, &tools, r) &&
-                    render(q, &text, &tools, r);
+                    dump_json(box->format.listed ? box->tools : NULL, &tools, r) &&
+                    render(model, &text, &tools, generation, ids, n, r);
     dump_free(&text);
     dump_free(&tools);
     json_decref(messages);
     return ok;
 }
 
-static bool read_ids(request *q, const json_t *list, refusal *r)
+bool request_chat_ids(const served_model *model, const json_t *messages, bool generation, int32_t **ids,
+                      size_t *n, refusal *r)
+{
+    toolbox box = {.format.size = sizeof box.format};
+    pewter_error err;
+    const pewter_status status = pewter_tool_format_get(model->model, &box.format, &err);
+    if (status != PEWTER_OK) return refuse_status(r, status, &err);
+    return chat_ids(model->model, messages, &box, generation, ids, n, r);
+}
+
+static bool read_messages(request *q, refusal *r)
+{
+    return chat_ids(q->model->model, json_object_get(q->body, "messages"), &q->toolbox, true, &q->ids,
+                    &q->n_ids, r);
+}
+
+bool request_ids(const served_model *model, const json_t *list, const char *field, int32_t **ids,
+                 size_t *n, refusal *r)
 {
     char found[FIELD_FOUND_BYTES];
-    q->n_ids = json_array_size(list);
-    q->ids = malloc((q->n_ids + 1) * sizeof *q->ids);
-    if (q->ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", q->n_ids);
-    for (size_t i = 0; i < q->n_ids; i++) {
+    *n = json_array_size(list);
+    *ids = malloc((*n + 1) * sizeof **ids);
+    if (*ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", *n);
+    for (size_t i = 0; i < *n; i++) {
         const json_t *id = json_array_get(list, i);
         const json_int_t value = json_integer_value(id);
-        if (!json_is_integer(id) || value < 0 || value >= q->model->info.vocab)
-            return refuse(r, 400, "prompt", "prompt[%zu]: a token from 0 to %lld wanted, %s found",
-                          i, (long long)q->model->info.vocab - 1, field_found(id, found));
-        q->ids[i] = (int32_t)value;
+        if (!json_is_integer(id) || value < 0 || value >= model->info.vocab)
+            return refuse(r, 400, field, "%s[%zu]: a token from 0 to %lld wanted, %s found", field, i,
+                          (long long)model->info.vocab - 1, field_found(id, found));
+        (*ids)[i] = (int32_t)value;
     }
     return true;
 }
@@ -229,7 +248,8 @@ static bool read_prompt(request *q, refusal *r)
     /* A list of one prompt is a prompt. */
     if (json_array_size(prompt) == 1 && !json_is_integer(json_array_get(prompt, 0)))
         prompt = json_array_get(prompt, 0);
-    if (json_is_array(prompt)) return read_ids(q, prompt, r);
+    if (json_is_array(prompt))
+        return request_ids(q->model, prompt, "prompt", &q->ids, &q->n_ids, r);
     if (!json_is_string(prompt))
         return refuse(r, 400, "prompt", "prompt: one text or a list of tokens wanted, %s found",
                       prompt != NULL ? field_found(prompt, found) : "nothing");

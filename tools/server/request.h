@@ -3,6 +3,7 @@
 #define PW_TOOLS_SERVER_REQUEST_H
 
 #include "runtime/text/json.h"
+#include "tools/server/metrics.h"
 #include "tools/server/probs.h"
 #include "tools/server/refusal.h"
 #include "tools/server/toolbox.h"
@@ -16,6 +17,7 @@ enum {
 
 typedef struct served_model {
     const char *id;
+    model_metrics *metrics; /* under the queue's lock */
     pewter_model *model;
     pewter_model_info info;
 } served_model;
@@ -46,6 +48,15 @@ typedef struct request {
 
 /* The model of that name. A 404 where none has it. */
 const served_model *request_model(const served_models *models, const char *name, refusal *r);
+
+/* The tokens of a list of numbers, all in the vocabulary; `field` names it in refusals. *ids is the caller's to free,
+ * also after a refusal. */
+bool request_ids(const served_model *model, const json_t *list, const char *field, int32_t **ids,
+                 size_t *n, refusal *r);
+
+/* The tokens of messages without tools, through the model's template; *ids is the caller's to free. */
+bool request_chat_ids(const served_model *model, const json_t *messages, bool generation, int32_t **ids,
+                      size_t *n, refusal *r);
 
 /* Where a request comes from, and what it finds there. */
 typedef struct request_source {
