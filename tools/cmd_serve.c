@@ -32,6 +32,7 @@ typedef struct serve_options {
     arg_texts aliases;
     const char *host, *keys;
     int32_t port;
+    key_limits limits;
     bool anybody;
 } serve_options;
 
@@ -39,7 +40,8 @@ typedef struct serve_options {
 typedef struct server {
     pewter_engine *engine;
     served_models models;
-    keys keys;
+    keys keys[2]; /* those that may ask, and those that did before */
+    int active;
     queue *queue;
     http *http;
     char names[REQUEST_MAX_MODELS][256];
@@ -157,16 +159,43 @@ static int open_socket(const serve_options *o, int *port)
 
 /* ---- Service --------------------------------------------------------------------------------- */
 
-/* The signals that end the service, from here on only taken by sigwait. */
+/* The signals that end the service or bring new keys, from here on only taken by sigtimedwait. */
 static sigset_t block_signals(void)
 {
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
     return ends;
+}
+
+/* Reads the keys anew; those before stay where the file cannot be read. */
+static void reload_keys(server *s, const serve_options *o)
+{
+    keys fresh = {0};
+    if (o->keys == NULL || !keys_read(o->keys, &fresh)) return;
+    s->active = !s->active;
+    keys_free(&s->keys[s->active]);
+    s->keys[s->active] = fresh;
+    http_set_keys(s->http, &s->keys[s->active]);
+    fprintf(stderr, "pewter serve: %zu keys may ask\n", fresh.count);
+}
+
+/* Looks after connections until a signal ends the service. */
+static void look_after(server *s, const serve_options *o, const sigset_t *signals)
+{
+    const struct timespec tick = {.tv_nsec = 100000000};
+    for (;;) {
+        const int got = sigtimedwait(signals, NULL, &tick);
+        if (got == SIGHUP)
+            reload_keys(s, o);
+        else if (got > 0)
+            return;
+        http_look(s->http);
+    }
 }
 
 /* Until what is under way has ended, ten seconds, or a second signal. */
@@ -175,8 +204,10 @@ static void drain(server *s, const sigset_t *ends)
     http_close(s->http);
     queue_close(s->queue);
     const struct timespec tick = {.tv_nsec = 20000000};
-    for (int i = 0; i < DRAIN_SECONDS * 50 && http_busy(s->http) > 0; i++)
+    for (int i = 0; i < DRAIN_SECONDS * 50 && http_busy(s->http) > 0; i++) {
         if (sigtimedwait(ends, NULL, &tick) > 0) break;
+        http_look(s->http);
+    }
 }
 
 /* Takes requests on the socket, which is closed at the end, until a signal. */
@@ -189,20 +220,19 @@ static int serve(server *s, const serve_options *o, int fd, int port)
         close(fd);
         return EXIT_FAILED;
     }
-    s->queue = queue_new(s->engine, WAITING, RUNNING);
+    s->queue = queue_new(s->engine, WAITING, RUNNING, &o->limits);
     if (s->queue == NULL) {
         close(fd);
         return EXIT_FAILED;
     }
-    s->http = http_new(fd, &s->models, s->queue, &s->keys);
+    s->http = http_new(fd, &s->models, s->queue, &s->keys[0]);
     int code = EXIT_FAILED;
     if (s->http != NULL) {
         const char *brackets = strchr(o->host, ':') != NULL ? "[]" : "";
         printf("listening on http://%.1s%s%s:%d\n", brackets, o->host, brackets[0] != 0 ? "]" : "",
                port);
         fflush(stdout);
-        int signal_number;
-        sigwait(&ends, &signal_number);
+        look_after(s, o, &ends);
         drain(s, &ends);
         code = EXIT_FINE;
     }
@@ -222,7 +252,13 @@ int cmd_serve(int argc, char **argv)
         {"--host", NULL, ARG_TEXT, &o.host, "H", "address to listen on; default: 127.0.0.1"},
         {"--port", NULL, ARG_INT, &o.port, "N", "port, 0: one that is free; default: 8080"},
         {"--keys", NULL, ARG_TEXT, &o.keys, "FILE",
-         "keys that may ask, one a line, plain or sha256:HASH; mode 0400"},
+         "keys that may ask, one a line, plain or sha256:HASH; mode 0400; SIGHUP reads it again"},
+        {"--key-requests", NULL, ARG_INT, &o.limits.requests, "N",
+         "requests of one key that wait or run; default: no limit"},
+        {"--key-tokens", NULL, ARG_LONG, &o.limits.tokens, "N",
+         "tokens of one key in a minute, of prompts and answers; default: no limit"},
+        {"--key-context", NULL, ARG_LONG, &o.limits.context, "N",
+         "tokens that running requests of one key may hold together; default: no limit"},
         {"--anybody", NULL, ARG_FLAG, &o.anybody, NULL,
          "take requests without a key from other machines"},
         {NULL, NULL, ARG_FLAG, NULL, NULL, NULL},
@@ -233,6 +269,11 @@ int cmd_serve(int argc, char **argv)
     int n_plain;
     const arg_result result = args_parse(&command, tables, argc, argv, plain, &n_plain);
     if (result != ARGS_OK) return result == ARGS_HELP ? EXIT_FINE : EXIT_USAGE;
+    if (o.limits.requests < 0 || o.limits.tokens < 0 || o.limits.context < 0) {
+        fprintf(stderr,
+                "pewter serve: --key-requests, --key-tokens, --key-context want 0 or more\n");
+        return EXIT_USAGE;
+    }
     if (o.port < 0 || o.port > 65535) {
         fprintf(stderr, "pewter serve: --port wants 0 to 65535, found %d\n", o.port);
         return EXIT_USAGE;
@@ -240,7 +281,7 @@ int cmd_serve(int argc, char **argv)
     server s = {0};
     int port = 0, fd = -1;
     if (!name_models(&s, &o, plain, (size_t)n_plain)) return EXIT_USAGE;
-    int code = o.keys == NULL || keys_read(o.keys, &s.keys) ? EXIT_FINE : EXIT_FAILED;
+    int code = o.keys == NULL || keys_read(o.keys, &s.keys[0]) ? EXIT_FINE : EXIT_FAILED;
     if (code == EXIT_FINE && (fd = open_socket(&o, &port)) < 0) code = EXIT_FAILED;
     common_catch(NULL);
     if (code == EXIT_FINE) code = common_open(&o.common, &s.engine);
@@ -252,6 +293,7 @@ int cmd_serve(int argc, char **argv)
         close(fd);
     for (size_t i = 0; i < s.models.count; i++) pewter_unload(s.models.list[i].model);
     pewter_close(s.engine);
-    keys_free(&s.keys);
+    keys_free(&s.keys[0]);
+    keys_free(&s.keys[1]);
     return code;
 }

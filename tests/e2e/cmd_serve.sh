@@ -169,6 +169,39 @@ gives 401 '"code":"invalid_api_key"' GET /v1/models '' 'Authorization: Bearer wr
 gives 200 '"object":"list"' GET /v1/models '' 'Authorization: Bearer first-key'
 gives 200 '"object":"list"' GET /v1/models '' 'api-key: second'
 gives 200 '"status":"ok"' GET /health
+(umask 077 && echo third >>keys.txt)
+kill -HUP "$job"
+wait_for 5 grep -q '3 keys may ask' serve_err
+gives 200 '"object":"list"' GET /v1/models '' 'api-key: third'
 stopped
 says $? "SIGTERM ends it, keys and all"
+
+# ---- Limits of a key ------------------------------------------------------------------------------
+serve model.gguf --port 0 --alias tiny --keys keys.txt --key-requests 1 --key-tokens 50 --key-context 100
+long='"messages":[{"role":"user","content":"Hi"}],"max_tokens":60,"ignore_eos":true'
+gives 400 'this key may hold 100' POST $chat "{\"model\":\"tiny\",$hello,\"max_tokens\":200}" 'api-key: third'
+gives 200 '"completion_tokens":60' POST $chat "{\"model\":\"tiny\",$long}" 'api-key: third'
+gives 429 'had its 50 tokens a minute' POST $chat "{\"model\":\"tiny\",$long}" 'api-key: third'
+grep -qi '^retry-after: [1-9]' ./head
+says $? "a 429 says when to ask again"
+gives 200 '"completion_tokens":60' POST $chat "{\"model\":\"tiny\",$long}" 'api-key: second'
+stopped
+says $? "SIGTERM ends it, limits and all"
+
+# ---- Clients that leave ----------------------------------------------------------------------------
+pw synth slow.gguf --shape tiny,layers=8,embedding=512,ffn=2048,context=8192 --seed 1
+serve slow.gguf --port 0 --alias slow -c 8192
+for stream in true false; do
+    exec 4<>"/dev/tcp/127.0.0.1/$port"
+    body="{\"model\":\"slow\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"max_tokens\":8000,\"ignore_eos\":true,\"stream\":$stream}"
+    printf 'POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s' $chat ${#body} "$body" >&4
+    running() { ask GET /metrics && grep -q "^vllm:num_requests_running{model_name=\"slow\"} $1\$" out; }
+    wait_for 10 running 1
+    says $? "an answer that takes long is under way (stream $stream)"
+    exec 4>&-
+    wait_for 2 running 0
+    says $? "a client that leaves ends its answer within two seconds (stream $stream)"
+done
+stopped
+says $? "SIGTERM ends it after that"
 finish

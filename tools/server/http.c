@@ -1,6 +1,7 @@
 #include "tools/server/http.h"
 
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +9,16 @@
 
 #include "tools/server/reply.h"
 #include "tools/server/tokens.h"
+#include "tools/server/watch.h"
 
 struct http {
     struct MHD_Daemon *daemon;
     const served_models *models;
     queue *queue;
-    const keys *keys;
+    pthread_mutex_t keys_lock;
+    const keys *keys; /* under the lock: others may take their place */
     grammar_cache *grammars;
+    watch *watch;
     atomic_size_t busy; /* requests that have no whole reply yet */
 };
 
@@ -22,9 +26,10 @@ struct http {
 typedef struct exchange {
     http *http;
     struct MHD_Connection *connection;
+    watched *watched;
     const struct route *route;
     const served_model *model; /* that the path names */
-    int key;                   /* number of the caller's key; -1: none */
+    uint64_t share;            /* what goes with it: keys_salt */
     textbuf body;
     refusal refused;
     job *job;
@@ -83,12 +88,15 @@ static enum MHD_Result send_json(exchange *e, textbuf *t)
 static void sleep_for_news(exchange *e)
 {
     e->job->waits = true;
+    watch_sleeps(e->http->watch, e->watched, e);
     MHD_suspend_connection(e->connection);
 }
 
 static void wake(void *context)
 {
-    MHD_resume_connection(((exchange *)context)->connection);
+    exchange *e = context;
+    watch_sleeps(e->http->watch, e->watched, NULL);
+    MHD_resume_connection(e->connection);
 }
 
 /* What is new of the stream goes to e->out. Nothing new: the connection sleeps until there is. */
@@ -141,8 +149,7 @@ static bool start(exchange *e, request_kind kind)
     const request_source from = {.models = e->http->models,
                                  .model = e->model,
                                  .grammars = e->http->grammars,
-                                 .key = e->key,
-                                 .share = keys_salt(e->http->keys, e->key)};
+                                 .share = e->share};
     bool ok = request_read(&j->request, kind, &from, body, e->body.bytes, &e->refused);
     if (e->body.data != NULL) explicit_bzero(e->body.data, e->body.cap);
     if (ok && !reply_new(&e->reply, kind))
@@ -301,13 +308,17 @@ static bool find_route(exchange *e, const char *method, const char *path)
 
 static bool allowed(exchange *e)
 {
-    if (e->http->keys->count == 0 || (e->route != NULL && e->route->open)) return true;
     const char *bearer =
         MHD_lookup_connection_value(e->connection, MHD_HEADER_KIND, "Authorization");
     const char *key = MHD_lookup_connection_value(e->connection, MHD_HEADER_KIND, "api-key");
     if (bearer != NULL && strncasecmp(bearer, "Bearer ", 7) == 0) key = bearer + 7;
-    if (key != NULL) e->key = keys_find(e->http->keys, key, strlen(key));
-    if (e->key >= 0) return true;
+    pthread_mutex_lock(&e->http->keys_lock);
+    const keys *k = e->http->keys;
+    const int found = key != NULL && k->count > 0 ? keys_find(k, key, strlen(key)) : -1;
+    e->share = keys_salt(k, found);
+    const bool fine = found >= 0 || k->count == 0 || (e->route != NULL && e->route->open);
+    pthread_mutex_unlock(&e->http->keys_lock);
+    if (fine) return true;
     refuse(&e->refused, 401, NULL, key != NULL ? "the API key is not one that may ask here"
                                                : "an API key is wanted: Authorization: Bearer KEY, or "
                                                  "api-key: KEY");
@@ -323,8 +334,11 @@ static exchange *begin(http *h, struct MHD_Connection *connection, const char *m
     exchange *e = calloc(1, sizeof *e);
     if (e == NULL) return NULL;
     e->http = h;
-    e->key = -1;
     e->connection = connection;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    e->watched = info != NULL ? info->socket_context : NULL;
+    watch_head(h->watch, e->watched);
     atomic_fetch_add(&h->busy, 1);
     refusal unknown = {0};
     if (!find_route(e, method, path)) unknown = e->refused;
@@ -350,6 +364,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         *bytes = 0;
         return MHD_YES;
     }
+    if (e->job == NULL) watch_body(e->http->watch, e->watched);
     if (e->body.failed) refuse(&e->refused, 503, NULL, "no memory for the body");
     if (e->refused.status != 0) return send_refusal(e);
     return e->route->handle(e);
@@ -361,6 +376,7 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
     (void)context, (void)connection, (void)code;
     exchange *e = *state;
     if (e == NULL) return;
+    watch_replied(e->http->watch, e->watched);
     atomic_fetch_sub(&e->http->busy, 1);
     if (e->job != NULL) queue_leave(e->http->queue, e->job);
     if (e->body.data != NULL) explicit_bzero(e->body.data, e->body.cap);
@@ -371,6 +387,30 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
     *state = NULL;
 }
 
+static void connected(void *context, struct MHD_Connection *connection, void **state,
+                      enum MHD_ConnectionNotificationCode what)
+{
+    http *h = context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        watch_closed(h->watch, *state);
+        *state = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *state = info != NULL ? watch_opened(h->watch, info->connect_fd) : NULL;
+}
+
+/* ---- The service ----------------------------------------------------------------------------- */
+
+static void free_http(http *h)
+{
+    grammar_cache_free(h->grammars);
+    watch_free(h->watch);
+    pthread_mutex_destroy(&h->keys_lock);
+    free(h);
+}
+
 http *http_new(int socket, const served_models *models, queue *q, const keys *k)
 {
     http *h = calloc(1, sizeof *h);
@@ -378,25 +418,46 @@ http *http_new(int socket, const served_models *models, queue *q, const keys *k)
         fprintf(stderr, "pewter serve: no memory for a server\n");
         return NULL;
     }
-    *h = (http){.models = models, .queue = q, .keys = k, .grammars = grammar_cache_new()};
-    if (h->grammars == NULL) {
-        fprintf(stderr, "pewter serve: no memory for a server\n");
-        free(h);
-        return NULL;
-    }
+    *h = (http){.models = models,
+                .queue = q,
+                .keys = k,
+                .grammars = grammar_cache_new(),
+                .watch = watch_new()};
+    pthread_mutex_init(&h->keys_lock, NULL);
     const unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL |
                            MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
-    h->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, handle, h, MHD_OPTION_LISTEN_SOCKET, socket,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)HTTP_MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_SECONDS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MAX_HEADERS, MHD_OPTION_STRICT_FOR_CLIENT,
-        1, MHD_OPTION_END);
+    if (h->grammars != NULL && h->watch != NULL)
+        h->daemon = MHD_start_daemon(
+            flags, 0, NULL, NULL, handle, h, MHD_OPTION_LISTEN_SOCKET, socket,
+            MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, connected, h,
+            MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX_CONNECTIONS,
+            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WATCH_IDLE_SECONDS,
+            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MAX_HEADERS,
+            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (h->daemon != NULL) return h;
     fprintf(stderr, "pewter serve: the server could not be started\n");
-    grammar_cache_free(h->grammars);
-    free(h);
+    free_http(h);
     return NULL;
+}
+
+/* Under the queue's lock, and within watch_look. */
+static void drop(void *context)
+{
+    queue_drop(((exchange *)context)->job);
+}
+
+void http_look(http *h)
+{
+    queue_lock(h->queue);
+    watch_look(h->watch, drop);
+    queue_unlock(h->queue);
+}
+
+void http_set_keys(http *h, const keys *k)
+{
+    pthread_mutex_lock(&h->keys_lock);
+    h->keys = k;
+    pthread_mutex_unlock(&h->keys_lock);
 }
 
 size_t http_busy(http *h)
@@ -413,6 +474,5 @@ void http_free(http *h)
 {
     if (h == NULL) return;
     MHD_stop_daemon(h->daemon);
-    grammar_cache_free(h->grammars);
-    free(h);
+    free_http(h);
 }

@@ -8,8 +8,7 @@
 enum {
     HTTP_MAX_BODY = 8 << 20,
     HTTP_MAX_HEADERS = 32 << 10, /* memory of a connection: the head of a request must fit */
-    HTTP_MAX_CONNECTIONS = 1024,
-    HTTP_IDLE_SECONDS = 60
+    HTTP_MAX_CONNECTIONS = 1024
 };
 
 typedef struct http http;
@@ -17,6 +16,13 @@ typedef struct http http;
 /* Serves on a socket that listens, in a thread of its own. `models`, `q` and `k` must outlive it; no keys:
  * everybody may ask. NULL after a sentence on stderr. The socket is its own from here on. */
 http *http_new(int socket, const served_models *models, queue *q, const keys *k);
+
+/* Looks for connections whose time is over and clients that have left. To be called every 100 ms or so, by any
+ * thread. */
+void http_look(http *h);
+
+/* From here on these keys may ask; they must outlive the service. Those before are looked at no more. */
+void http_set_keys(http *h, const keys *k);
 
 /* Requests that have no whole reply yet. Any thread. */
 size_t http_busy(http *h);

@@ -27,6 +27,7 @@ typedef struct job {
     bool ended;     /* nothing more will come */
     bool waits;     /* the poll thread wants to be woken */
     bool left;      /* the poll thread holds it no more */
+    bool dropped;   /* nobody waits for it */
     job_wake *wake;
     void *context;
     int64_t added_ns; /* when it was queued, by queue_now */

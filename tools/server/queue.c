@@ -16,6 +16,7 @@ struct queue {
     job *running; /* oldest first */
     size_t n_waiting, n_running, most_waiting, most_running;
     bool closed, ending;
+    shares shares;
 };
 
 /* Nanoseconds of a clock that only goes forward. */
@@ -110,40 +111,100 @@ static pewter_status begin(const request *r, pewter_session *sessions[REQUEST_MA
     return PEWTER_OK;
 }
 
-/* Moves what waits and fits to what runs. Called and left under the lock. */
+/* Tokens of context that a job's sessions may hold. */
+static int64_t context_of(const job *j)
+{
+    return j->request.options.context * j->request.choices;
+}
+
+/* The next job to run: of the key with the fewest that run, the oldest. Its place in the list; NULL: none fits. */
+static job **next_job(queue *q)
+{
+    job **best = NULL;
+    size_t fewest = 0;
+    for (job **at = &q->waiting; *at != NULL; at = &(*at)->next) {
+        const key_use *use = shares_of(&q->shares, (*at)->request.options.share);
+        if (use == NULL) continue;
+        const bool gone = (*at)->left || (*at)->dropped;
+        if (!gone && !shares_fit(&q->shares, use, context_of(*at))) continue;
+        if (best != NULL && !gone && use->running >= fewest) continue;
+        best = at;
+        fewest = gone ? 0 : use->running;
+        if (gone) break;
+    }
+    return best;
+}
+
+static void take_out(queue *q, job **at)
+{
+    job *j = *at;
+    *at = j->next;
+    if (j->next == NULL) q->last_waiting = at;
+    q->n_waiting--;
+    j->next = NULL;
+    j->request.model->metrics->waiting--;
+    key_use *use = shares_of(&q->shares, j->request.options.share);
+    if (use != NULL) use->waiting--;
+}
+
+static void begin_running(queue *q, job *j)
+{
+    model_metrics *m = j->request.model->metrics;
+    job **at = &q->running;
+    while (*at != NULL) at = &(*at)->next;
+    *at = j;
+    q->n_running++;
+    m->running++;
+    m->prompt_tokens += j->request.n_ids;
+    metrics_seconds(&m->waited, seconds_since(j->added_ns));
+    metrics_tokens(&m->prompt, (double)j->request.n_ids);
+    key_use *use = shares_of(&q->shares, j->request.options.share);
+    if (use == NULL) return;
+    use->running++;
+    use->context += context_of(j);
+    shares_spend(&q->shares, use, (int64_t)j->request.n_ids, now_ns());
+}
+
+static void end_running(queue *q, const job *j)
+{
+    model_metrics *m = j->request.model->metrics;
+    q->n_running--;
+    m->running--;
+    metrics_seconds(&m->whole, seconds_since(j->added_ns));
+    key_use *use = shares_of(&q->shares, j->request.options.share);
+    if (use == NULL) return;
+    use->running--;
+    use->context -= context_of(j);
+    for (int32_t i = 0; i < j->request.choices; i++)
+        shares_spend(&q->shares, use, j->answer[i].tokens, now_ns());
+}
+
+/* Moves what waits and fits to what runs. Called and left under the lock; jobs may be added meanwhile, at the end. */
 static void admit(queue *q)
 {
-    while (q->waiting != NULL && q->n_running < q->most_running) {
-        job *j = q->waiting;
+    job **at;
+    while (q->n_running < q->most_running && (at = next_job(q)) != NULL) {
+        job *j = *at;
         pewter_session *sessions[REQUEST_MAX_CHOICES] = {NULL};
         pewter_error err;
-        const bool left = j->left;
+        const bool gone = j->left || j->dropped;
         queue_unlock(q);
         const pewter_status status =
-            left ? PEWTER_E_CANCELLED : begin(&j->request, sessions, &err);
+            gone ? PEWTER_E_CANCELLED : begin(&j->request, sessions, &err);
         queue_lock(q);
         if (status == PEWTER_E_LIMIT && q->n_running > 0) return;
-        q->waiting = j->next;
-        if (q->waiting == NULL) q->last_waiting = &q->waiting;
-        q->n_waiting--;
-        j->next = NULL;
-        model_metrics *m = j->request.model->metrics;
-        m->waiting--;
+        take_out(q, at);
         if (status != PEWTER_OK) {
-            if (status != PEWTER_E_CANCELLED) refuse_status(&j->failed, status, &err);
+            if (status != PEWTER_E_CANCELLED)
+                refuse_status(&j->failed, status, &err);
+            else
+                refuse(&j->failed, 499, NULL, "the client has left");
             end_job(j);
             continue;
         }
         memcpy(j->session, sessions, sizeof sessions);
-        if (j->left) cancel(j); /* meanwhile */
-        job **at = &q->running;
-        while (*at != NULL) at = &(*at)->next;
-        *at = j;
-        q->n_running++;
-        m->running++;
-        m->prompt_tokens += j->request.n_ids;
-        metrics_seconds(&m->waited, seconds_since(j->added_ns));
-        metrics_tokens(&m->prompt, (double)j->request.n_ids);
+        if (j->left || j->dropped) cancel(j); /* meanwhile */
+        begin_running(q, j);
     }
 }
 
@@ -262,10 +323,7 @@ static void step(queue *q)
         }
         queue_lock(q);
         *at = j->next;
-        q->n_running--;
-        model_metrics *m = j->request.model->metrics;
-        m->running--;
-        metrics_seconds(&m->whole, seconds_since(j->added_ns));
+        end_running(q, j);
         end_job(j);
         queue_unlock(q);
     }
@@ -288,8 +346,7 @@ static void *work(void *context)
     }
     while (q->waiting != NULL) {
         job *j = q->waiting;
-        q->waiting = j->next;
-        j->request.model->metrics->waiting--;
+        take_out(q, &q->waiting);
         refuse(&j->failed, 503, NULL, "the server ends");
         end_job(j);
     }
@@ -310,7 +367,11 @@ bool queue_add(queue *q, job *j, refusal *r)
         r->code = "rate_limit_exceeded";
     }
     if (!ok) r->retry_after = 1;
+    key_use *use = ok ? shares_of(&q->shares, j->request.options.share) : NULL;
+    if (ok && use == NULL) ok = refuse(r, 503, NULL, "no memory for a request");
+    if (ok) ok = shares_allow(&q->shares, use, context_of(j), now_ns(), r);
     if (ok) {
+        use->waiting++;
         j->next = NULL;
         *q->last_waiting = j;
         q->last_waiting = &j->next;
@@ -321,6 +382,12 @@ bool queue_add(queue *q, job *j, refusal *r)
     }
     queue_unlock(q);
     return ok;
+}
+
+void queue_drop(job *j)
+{
+    j->dropped = true;
+    cancel(j);
 }
 
 void queue_leave(queue *q, job *j)
@@ -343,7 +410,7 @@ void queue_close(queue *q)
     queue_unlock(q);
 }
 
-queue *queue_new(pewter_engine *engine, size_t waiting, size_t running)
+queue *queue_new(pewter_engine *engine, size_t waiting, size_t running, const key_limits *limits)
 {
     queue *q = calloc(1, sizeof *q);
     if (q == NULL) {
@@ -353,6 +420,7 @@ queue *queue_new(pewter_engine *engine, size_t waiting, size_t running)
     q->engine = engine;
     q->most_waiting = waiting;
     q->most_running = running;
+    q->shares.limits = *limits;
     q->last_waiting = &q->waiting;
     pthread_mutex_init(&q->lock, NULL);
     pthread_cond_init(&q->news, NULL);
@@ -381,5 +449,6 @@ void queue_free(queue *q)
     if (q == NULL) return;
     pthread_cond_destroy(&q->news);
     pthread_mutex_destroy(&q->lock);
+    shares_free(&q->shares);
     free(q);
 }

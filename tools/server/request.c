@@ -285,7 +285,7 @@ static bool fit(request *q, refusal *r)
 /* What the answer may be: a form, or calls of tools. */
 static bool read_form(request *q, const request_source *from, refusal *r)
 {
-    const grammar_place place = {from->grammars, q->model->model, from->key};
+    const grammar_place place = {from->grammars, q->model->model, from->share};
     return structure_read(q->body, &place, &q->options.grammar, r) &&
            (q->kind != REQUEST_CHAT ||
             toolbox_read(q->body, &place, &q->toolbox, &q->options.grammar, r));

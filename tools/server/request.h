@@ -63,8 +63,7 @@ typedef struct request_source {
     const served_models *models;
     const served_model *model; /* that the path names; NULL: the body names it */
     grammar_cache *grammars;
-    int key;        /* number of the caller's key; -1: none */
-    uint64_t share; /* beginnings are shared with requests of the same number */
+    uint64_t share; /* of the caller's key, by keys_salt: beginnings and grammars are found for it alone */
 } request_source;
 
 /* Reads the body of a request. What *out holds is freed with request_free, also after a refusal. */

@@ -13,7 +13,7 @@ enum { GRAMMARS = 32 };
 typedef struct cached {
     pewter_grammar *grammar; /* NULL: free */
     const pewter_model *model;
-    int key;
+    uint64_t share;
     pewter_grammar_kind kind;
     char *text;
     size_t bytes;
@@ -48,7 +48,7 @@ static cached *find(grammar_cache *cache, const cached *wanted)
 {
     for (size_t i = 0; i < GRAMMARS; i++) {
         cached *c = &cache->list[i];
-        if (c->grammar != NULL && c->model == wanted->model && c->key == wanted->key &&
+        if (c->grammar != NULL && c->model == wanted->model && c->share == wanted->share &&
             c->kind == wanted->kind && c->bytes == wanted->bytes &&
             memcmp(c->text, wanted->text, c->bytes) == 0)
             return c;
@@ -251,7 +251,7 @@ static bool take_outputs(form *f, const char *field, const json_t *value, refusa
 static bool compile_form(const grammar_place *place, const form *f, pewter_grammar **out, refusal *r)
 {
     cached wanted = {.model = place->model,
-                     .key = place->key,
+                     .share = place->share,
                      .kind = f->kind,
                      .text = f->text,
                      .bytes = f->bytes};

@@ -20,7 +20,7 @@ void grammar_cache_free(grammar_cache *cache);
 typedef struct grammar_place {
     grammar_cache *cache;
     const pewter_model *model;
-    int key; /* number of the caller's key; -1: none */
+    uint64_t share; /* of the caller's key */
 } grammar_place;
 
 /* Reads response_format and its relations from a body; *out is then the caller's, by pewter_grammar_free, NULL: the
