@@ -1,16 +1,14 @@
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tools/commands.h"
 #include "tools/common.h"
 #include "tools/server/http.h"
+#include "tools/server/listen.h"
 
 static const arg_command command = {
     .name = "serve",
@@ -30,8 +28,8 @@ enum { DRAIN_SECONDS = 10, WAITING = 256, RUNNING = 64 };
 typedef struct serve_options {
     common common;
     arg_texts aliases;
-    const char *host, *keys;
-    int32_t port;
+    listen_options listen;
+    const char *keys, *certificate, *private_key;
     key_limits limits;
     bool anybody;
 } serve_options;
@@ -44,7 +42,8 @@ typedef struct server {
     int active;
     queue *queue;
     http *http;
-    char names[REQUEST_MAX_MODELS][256];
+    char names[REQUEST_MAX_MODELS][256], address[256];
+    char *certificate, *private_key; /* PEM texts; NULL: no TLS */
     model_metrics metrics[REQUEST_MAX_MODELS];
 } server;
 
@@ -90,71 +89,6 @@ static int load_models(server *s, const serve_options *o, const char *const *pat
         if (status != PEWTER_OK) return common_failed(status, &err);
     }
     return EXIT_FINE;
-}
-
-/* ---- The socket ------------------------------------------------------------------------------ */
-
-static bool address_of(const serve_options *o, struct sockaddr_storage *out, socklen_t *bytes)
-{
-    const char *host = strcmp(o->host, "localhost") == 0 ? "127.0.0.1" : o->host;
-    struct sockaddr_in *four = (struct sockaddr_in *)(void *)out;
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)out;
-    memset(out, 0, sizeof *out);
-    if (inet_pton(AF_INET, host, &four->sin_addr) == 1) {
-        four->sin_family = AF_INET;
-        four->sin_port = htons((uint16_t)o->port);
-        *bytes = sizeof *four;
-        return true;
-    }
-    if (inet_pton(AF_INET6, host, &six->sin6_addr) == 1) {
-        six->sin6_family = AF_INET6;
-        six->sin6_port = htons((uint16_t)o->port);
-        *bytes = sizeof *six;
-        return true;
-    }
-    fprintf(stderr, "pewter serve: --host wants an address such as 127.0.0.1 or ::1, found '%s'\n",
-            o->host);
-    return false;
-}
-
-static bool is_loopback(const struct sockaddr_storage *address)
-{
-    if (address->ss_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(
-            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
-    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
-    return ntohl(four->sin_addr.s_addr) >> 24 == 127;
-}
-
-/* A socket with the address, so that one that is taken is told before a model is loaded; its port goes to
- * *port. -1 after a sentence on stderr. */
-static int open_socket(const serve_options *o, int *port)
-{
-    struct sockaddr_storage address;
-    socklen_t bytes;
-    if (!address_of(o, &address, &bytes)) return -1;
-    if (!is_loopback(&address) && o->keys == NULL && !o->anybody) {
-        fprintf(
-            stderr,
-            "pewter serve: %s can be reached from other machines: --keys FILE says who may ask, "
-            "--anybody that all may\n",
-            o->host);
-        return -1;
-    }
-    const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const int on = 1;
-    if (fd >= 0) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const struct sockaddr *any = (const struct sockaddr *)(const void *)&address;
-    if (fd < 0 || bind(fd, any, bytes) != 0 ||
-        getsockname(fd, (struct sockaddr *)(void *)&address, &bytes) != 0) {
-        fprintf(stderr, "pewter serve: %s, port %d: %s\n", o->host, o->port, strerror(errno));
-        if (fd >= 0) close(fd);
-        return -1;
-    }
-    *port = ntohs(address.ss_family == AF_INET6
-                      ? ((const struct sockaddr_in6 *)(const void *)&address)->sin6_port
-                      : ((const struct sockaddr_in *)(const void *)&address)->sin_port);
-    return fd;
 }
 
 /* ---- Service --------------------------------------------------------------------------------- */
@@ -211,26 +145,20 @@ static void drain(server *s, const sigset_t *ends)
 }
 
 /* Takes requests on the socket, which is closed at the end, until a signal. */
-static int serve(server *s, const serve_options *o, int fd, int port)
+static int serve(server *s, const serve_options *o, int fd)
 {
     const sigset_t ends = block_signals();
     s->models.created = (int64_t)time(NULL);
-    if (listen(fd, 512) != 0) {
-        fprintf(stderr, "pewter serve: %s, port %d: %s\n", o->host, port, strerror(errno));
-        close(fd);
-        return EXIT_FAILED;
-    }
-    s->queue = queue_new(s->engine, WAITING, RUNNING, &o->limits);
+    if (listen_begin(fd, s->address)) s->queue = queue_new(s->engine, WAITING, RUNNING, &o->limits);
     if (s->queue == NULL) {
         close(fd);
         return EXIT_FAILED;
     }
-    s->http = http_new(fd, &s->models, s->queue, &s->keys[0]);
+    const http_tls tls = {s->certificate, s->private_key};
+    s->http = http_new(fd, &s->models, s->queue, &s->keys[0], s->certificate != NULL ? &tls : NULL);
     int code = EXIT_FAILED;
     if (s->http != NULL) {
-        const char *brackets = strchr(o->host, ':') != NULL ? "[]" : "";
-        printf("listening on http://%.1s%s%s:%d\n", brackets, o->host, brackets[0] != 0 ? "]" : "",
-               port);
+        printf("listening on %s\n", s->address);
         fflush(stdout);
         look_after(s, o, &ends);
         drain(s, &ends);
@@ -242,15 +170,64 @@ static int serve(server *s, const serve_options *o, int fd, int port)
     return code;
 }
 
+/* The certificate and its key, where TLS is asked for. */
+static int read_tls(server *s, const serve_options *o)
+{
+    size_t bytes;
+    if (o->certificate == NULL && o->private_key == NULL) return EXIT_FINE;
+    if (o->certificate == NULL || o->private_key == NULL || o->listen.path != NULL) {
+        fprintf(stderr, "pewter serve: TLS wants --tls-cert and --tls-key, and no --socket\n");
+        return EXIT_USAGE;
+    }
+    s->certificate = common_read(o->certificate, &bytes);
+    s->private_key = s->certificate != NULL ? common_read(o->private_key, &bytes) : NULL;
+    return s->private_key != NULL ? EXIT_FINE : EXIT_FAILED;
+}
+
+/* Everything that can be wrong is looked at before the minutes in which models are loaded. */
+static int run_service(server *s, serve_options *o, const char *const *paths, size_t count)
+{
+    int fd = -1, code = read_tls(s, o);
+    if (code == EXIT_FINE && o->keys != NULL && !keys_read(o->keys, &s->keys[0]))
+        code = EXIT_FAILED;
+    o->listen.guarded = o->keys != NULL || o->anybody;
+    if (code == EXIT_FINE) {
+        fd = listen_open(&o->listen, s->certificate != NULL, s->address, sizeof s->address);
+        if (fd < 0) code = EXIT_FAILED;
+    }
+    common_catch(NULL);
+    if (code == EXIT_FINE) code = common_open(&o->common, &s->engine);
+    if (code == EXIT_FINE) code = load_models(s, o, paths, count);
+    common_release();
+    if (code == EXIT_FINE)
+        code = serve(s, o, fd);
+    else if (fd >= 0)
+        close(fd);
+    if (fd >= 0) listen_end(&o->listen);
+    for (size_t i = 0; i < s->models.count; i++) pewter_unload(s->models.list[i].model);
+    pewter_close(s->engine);
+    keys_free(&s->keys[0]);
+    keys_free(&s->keys[1]);
+    if (s->private_key != NULL) explicit_bzero(s->private_key, strlen(s->private_key));
+    free(s->certificate);
+    free(s->private_key);
+    return code;
+}
+
 int cmd_serve(int argc, char **argv)
 {
-    serve_options o = {.host = "127.0.0.1", .port = 8080};
+    serve_options o = {.listen = {.host = "127.0.0.1", .port = 8080}};
     common_options(&o.common);
     const arg_option own[] = {
         {"--alias", NULL, ARG_TEXTS, &o.aliases, "NAME",
          "the name that requests give a model; one for each MODEL, in order"},
-        {"--host", NULL, ARG_TEXT, &o.host, "H", "address to listen on; default: 127.0.0.1"},
-        {"--port", NULL, ARG_INT, &o.port, "N", "port, 0: one that is free; default: 8080"},
+        {"--host", NULL, ARG_TEXT, &o.listen.host, "H", "address to listen on; default: 127.0.0.1"},
+        {"--port", NULL, ARG_INT, &o.listen.port, "N", "port, 0: one that is free; default: 8080"},
+        {"--socket", NULL, ARG_TEXT, &o.listen.path, "PATH",
+         "listen on a Unix socket of this name, its owner's alone, instead of an address"},
+        {"--tls-cert", NULL, ARG_TEXT, &o.certificate, "FILE",
+         "speak TLS with this certificate (PEM)"},
+        {"--tls-key", NULL, ARG_TEXT, &o.private_key, "FILE", "and its private key (PEM)"},
         {"--keys", NULL, ARG_TEXT, &o.keys, "FILE",
          "keys that may ask, one a line, plain or sha256:HASH; mode 0400; SIGHUP reads it again"},
         {"--key-requests", NULL, ARG_INT, &o.limits.requests, "N",
@@ -274,26 +251,11 @@ int cmd_serve(int argc, char **argv)
                 "pewter serve: --key-requests, --key-tokens, --key-context want 0 or more\n");
         return EXIT_USAGE;
     }
-    if (o.port < 0 || o.port > 65535) {
-        fprintf(stderr, "pewter serve: --port wants 0 to 65535, found %d\n", o.port);
+    if (o.listen.port < 0 || o.listen.port > 65535) {
+        fprintf(stderr, "pewter serve: --port wants 0 to 65535, found %d\n", o.listen.port);
         return EXIT_USAGE;
     }
     server s = {0};
-    int port = 0, fd = -1;
     if (!name_models(&s, &o, plain, (size_t)n_plain)) return EXIT_USAGE;
-    int code = o.keys == NULL || keys_read(o.keys, &s.keys[0]) ? EXIT_FINE : EXIT_FAILED;
-    if (code == EXIT_FINE && (fd = open_socket(&o, &port)) < 0) code = EXIT_FAILED;
-    common_catch(NULL);
-    if (code == EXIT_FINE) code = common_open(&o.common, &s.engine);
-    if (code == EXIT_FINE) code = load_models(&s, &o, plain, (size_t)n_plain);
-    common_release();
-    if (code == EXIT_FINE)
-        code = serve(&s, &o, fd, port);
-    else if (fd >= 0)
-        close(fd);
-    for (size_t i = 0; i < s.models.count; i++) pewter_unload(s.models.list[i].model);
-    pewter_close(s.engine);
-    keys_free(&s.keys[0]);
-    keys_free(&s.keys[1]);
-    return code;
+    return run_service(&s, &o, plain, (size_t)n_plain);
 }

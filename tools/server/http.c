@@ -411,7 +411,7 @@ static void free_http(http *h)
     free(h);
 }
 
-http *http_new(int socket, const served_models *models, queue *q, const keys *k)
+http *http_new(int socket, const served_models *models, queue *q, const keys *k, const http_tls *tls)
 {
     http *h = calloc(1, sizeof *h);
     if (h == NULL) {
@@ -425,7 +425,13 @@ http *http_new(int socket, const served_models *models, queue *q, const keys *k)
                 .watch = watch_new()};
     pthread_mutex_init(&h->keys_lock, NULL);
     const unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL |
-                           MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+                           MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                           (tls != NULL ? MHD_USE_TLS : 0);
+    const struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, tls != NULL ? (void *)(uintptr_t)tls->certificate : NULL},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, tls != NULL ? (void *)(uintptr_t)tls->private_key : NULL},
+        {MHD_OPTION_END, 0, NULL}};
+    const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
     if (h->grammars != NULL && h->watch != NULL)
         h->daemon = MHD_start_daemon(
             flags, 0, NULL, NULL, handle, h, MHD_OPTION_LISTEN_SOCKET, socket,
@@ -433,9 +439,11 @@ http *http_new(int socket, const served_models *models, queue *q, const keys *k)
             MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX_CONNECTIONS,
             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WATCH_IDLE_SECONDS,
             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MAX_HEADERS,
-            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls != NULL ? secure : plain,
+            MHD_OPTION_END);
     if (h->daemon != NULL) return h;
-    fprintf(stderr, "pewter serve: the server could not be started\n");
+    fprintf(stderr, "pewter serve: the server could not be started%s\n",
+            tls != NULL ? ": the certificate and its key must be PEM, and fit each other" : "");
     free_http(h);
     return NULL;
 }

@@ -13,9 +13,14 @@ enum {
 
 typedef struct http http;
 
+/* PEM texts, that must outlive the service. */
+typedef struct http_tls {
+    const char *certificate, *private_key;
+} http_tls;
+
 /* Serves on a socket that listens, in a thread of its own. `models`, `q` and `k` must outlive it; no keys:
- * everybody may ask. NULL after a sentence on stderr. The socket is its own from here on. */
-http *http_new(int socket, const served_models *models, queue *q, const keys *k);
+ * everybody may ask; `tls` NULL: no TLS. NULL after a sentence on stderr. The socket is its own from here on. */
+http *http_new(int socket, const served_models *models, queue *q, const keys *k, const http_tls *tls);
 
 /* Looks for connections whose time is over and clients that have left. To be called every 100 ms or so, by any
  * thread. */
