@@ -16,8 +16,7 @@ fi
 room=$(mktemp -d)
 trap 'kill "$job" 2>/dev/null; rm -rf "$room"' EXIT
 "$b/pewter" synth "$room/tiny.gguf" --shape tiny,context=8192 --seed 1 >/dev/null || exit 1
-(umask 077 && echo key >"$room/keys")
-"$b/pewter" serve "$room/tiny.gguf" --port 0 -c 65536 --keys "$room/keys" >"$room/out" 2>"$room/err" &
+"$b/pewter" serve "$room/tiny.gguf" --port 0 -c 65536 >"$room/out" 2>"$room/err" &
 job=$!
 for _ in $(seq 100); do
     grep -q '^listening' "$room/out" && break
@@ -25,7 +24,7 @@ for _ in $(seq 100); do
 done
 port=$(sed -n 's/.*:\([0-9]*\)$/\1/p' "$room/out")
 export PEWTER_URL=http://127.0.0.1:$port PEWTER_MODEL=tiny PEWTER_KEY=key PYTHONPATH=tests/clients
-export HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1 TIKTOKEN_CACHE_DIR=$PWD/$venv/tiktoken LITELLM_LOCAL_MODEL_COST_MAP=True
+export OPENAI_API_KEY=key HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1 TIKTOKEN_CACHE_DIR=$PWD/$venv/tiktoken LITELLM_LOCAL_MODEL_COST_MAP=True
 
 # litellm carries the table that OpenAI's tokenizer counter would fetch.
 mkdir -p "$TIKTOKEN_CACHE_DIR"

@@ -116,7 +116,14 @@ static int64_t prompt_room(const pewter_model *model)
     return pw_min(room, tokens < LEAST ? LEAST : tokens > 1e6 ? room : (int64_t)tokens);
 }
 
-/* Sessions that generate come first, one token each; prompts share what is left. */
+/* Whether what a session has to compute is of its answer: the token that was drawn, and those that its grammar has
+ * forced behind it. */
+static bool answers(const pewter_session *s)
+{
+    return s->n_tokens - s->computed == 1 || s->computed >= s->prompt_end;
+}
+
+/* Sessions that generate come first, few tokens each; prompts share what is left. */
 static pewter_status collect(pewter_model *model, pewter_error *err)
 {
     const pw_plan *plan = model->plan;
@@ -125,7 +132,7 @@ static pewter_status collect(pewter_model *model, pewter_error *err)
         if (pass == 1) most = model->room.n_tokens + prompt_room(model);
         for (pewter_session *s = model->sessions; s != NULL; s = s->next) {
             int64_t pending = s->n_tokens - s->computed;
-            if (!s->running || pending < 1 || (pending == 1) != (pass == 0)) continue;
+            if (!s->running || pending < 1 || answers(s) != (pass == 0)) continue;
             if (atomic_load(&s->cancelled) != 0) {
                 end(s, PEWTER_FINISH_CANCELLED);
                 continue;
@@ -231,13 +238,14 @@ static void note_pace(pewter_model *model, double ns)
 {
     enum { MEMORY = 8 }; /* steps */
     const pw_batch_room *room = &model->room;
-    int64_t answers = 0;
-    for (int64_t i = 0; i < room->batch.n_sequences; i++) answers += room->sequences[i].count == 1;
-    const int64_t prompts = room->n_tokens - answers;
+    int64_t drawn = 0;
+    for (int64_t i = 0; i < room->batch.n_sequences; i++)
+        drawn += answers(room->sessions[i]) ? room->sequences[i].count : 0;
+    const int64_t prompts = room->n_tokens - drawn;
     double *known = prompts == 0 ? &model->decode_ns : &model->prompt_ns;
-    if (prompts > 0 && answers > 0 && model->decode_ns <= 0.0) return;
+    if (prompts > 0 && drawn > 0 && model->decode_ns <= 0.0) return;
     const double now =
-        prompts == 0 ? ns : (answers > 0 ? ns - model->decode_ns : ns) / (double)prompts;
+        prompts == 0 ? ns : (drawn > 0 ? ns - model->decode_ns : ns) / (double)prompts;
     if (now <= 0.0) return;
     *known += (now - *known) / (*known > 0.0 ? MEMORY : 1);
 }

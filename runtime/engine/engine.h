@@ -108,6 +108,12 @@ PW_MUST pewter_status pw_session_append(pewter_session *session, const int32_t *
 /* session.c: gives all pages of a session back; its keys are computed again when there is room. */
 void pw_session_evict(pewter_session *session);
 
+/* session.c: the next token of an answer, which may end it. The context has room. */
+void pw_session_add(pewter_session *session, int32_t token);
+
+/* forced.c: adds the tokens that the answer's grammar leaves no choice about. */
+void pw_session_force(pewter_session *session);
+
 /* session.c: a token was drawn (-1: the logits are not numbers). */
 void pw_session_accept(pewter_session *session, int32_t token);
 

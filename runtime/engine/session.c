@@ -339,23 +339,10 @@ static bool keep_grammar(pewter_session *session, bool control, const char *piec
     return status == PEWTER_OK && fits;
 }
 
-void pw_session_accept(pewter_session *session, int32_t token)
+void pw_session_add(pewter_session *session, int32_t token)
 {
     const pw_model *file = session->model->file;
     const bool grammar = session->options.grammar != NULL;
-    if (session->first_ns == 0) session->first_ns = pw_now_ns() - session->began_ns;
-    if (token < 0) {
-        finish(session, PEWTER_FINISH_ERROR);
-        return;
-    }
-    if ((grammar || !session->options.ignore_eos) && pw_token_is_eog(file->tokenizer, token)) {
-        finish(session, PEWTER_FINISH_EOS);
-        return;
-    }
-    if (session->n_tokens == session->context) { /* the prompt alone fills it */
-        finish(session, PEWTER_FINISH_LENGTH);
-        return;
-    }
     session->tokens[session->n_tokens++] = token;
     const char *piece;
     size_t bytes = pw_token_piece(file->tokenizer, token, false, &piece);
@@ -373,6 +360,27 @@ void pw_session_accept(pewter_session *session, int32_t token)
     else if ((limit > 0 && session->answer.tokens >= limit) ||
              session->n_tokens >= session->context)
         finish(session, PEWTER_FINISH_LENGTH);
+}
+
+void pw_session_accept(pewter_session *session, int32_t token)
+{
+    const pw_model *file = session->model->file;
+    const bool grammar = session->options.grammar != NULL;
+    if (session->first_ns == 0) session->first_ns = pw_now_ns() - session->began_ns;
+    if (token < 0) {
+        finish(session, PEWTER_FINISH_ERROR);
+        return;
+    }
+    if ((grammar || !session->options.ignore_eos) && pw_token_is_eog(file->tokenizer, token)) {
+        finish(session, PEWTER_FINISH_EOS);
+        return;
+    }
+    if (session->n_tokens == session->context) { /* the prompt alone fills it */
+        finish(session, PEWTER_FINISH_LENGTH);
+        return;
+    }
+    pw_session_add(session, token);
+    if (session->running) pw_session_force(session);
 }
 
 pewter_status pewter_next(pewter_session *session, pewter_piece *out, pewter_error *err)

@@ -23,8 +23,10 @@ pathlib.Path(home, "extra-openai-models.yaml").write_text(f"""
 
 
 def llm(*arguments):
-    return subprocess.run([sys.executable, "-m", "llm", *arguments], env=os.environ | {"LLM_USER_PATH": home},
-                          capture_output=True, text=True, check=True, timeout=120, stdin=subprocess.DEVNULL).stdout
+    r = subprocess.run([sys.executable, "-m", "llm", *arguments], env=os.environ | {"LLM_USER_PATH": home},
+                       capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert r.returncode == 0, r.stderr
+    return r.stdout
 
 
 @check("a chat")

@@ -188,6 +188,40 @@ gives 200 '"completion_tokens":60' POST $chat "{\"model\":\"tiny\",$long}" 'api-
 stopped
 says $? "SIGTERM ends it, limits and all"
 
+# ---- Other addresses ------------------------------------------------------------------------------
+if command -v curl >/dev/null; then
+    "$pewter" serve model.gguf --socket "$room/s" >served 2>serve_err &
+    job=$!
+    wait_for 30 grep -q '^listening on unix:' served
+    [ "$(curl -s --unix-socket s http://here/health)" = '{"status":"ok"}' ] && [ "$(stat -c %a s)" = 700 ]
+    says $? "a Unix socket answers, and is its owner's alone: $(stat -c %a s)"
+    kill -9 "$job"
+    wait "$job" 2>/dev/null
+    "$pewter" serve model.gguf --socket "$room/s" >served 2>serve_err &
+    job=$!
+    wait_for 30 grep -q '^listening on unix:' served
+    says $? "a socket that a killed service left is taken over"
+    stopped
+    [ ! -e s ]
+    says $? "the socket is gone at the end"
+else
+    skip "Unix sockets (curl is not there)"
+fi
+if command -v openssl >/dev/null && command -v curl >/dev/null; then
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost 2>/dev/null
+    serve model.gguf --port 0 --alias tiny --tls-cert cert.pem --tls-key key.pem
+    [ "$(curl -s --cacert cert.pem "https://localhost:$port/health")" = '{"status":"ok"}' ]
+    says $? "TLS answers under its certificate"
+    curl -s --cacert cert.pem "https://localhost:$port/v1/completions" \
+        -d '{"model":"tiny","prompt":"a","max_tokens":3,"stream":true}' | grep -q 'DONE'
+    says $? "a stream over TLS"
+    stopped
+    refused 2 'TLS wants --tls-cert and --tls-key' serve model.gguf --tls-cert cert.pem
+    refused 1 'must be PEM' serve model.gguf --port 0 --tls-cert key.pem --tls-key key.pem
+else
+    skip "TLS (openssl or curl is not there)"
+fi
+
 # ---- Clients that leave ----------------------------------------------------------------------------
 pw synth slow.gguf --shape tiny,layers=8,embedding=512,ffn=2048,context=8192 --seed 1
 serve slow.gguf --port 0 --alias slow -c 8192
