@@ -297,9 +297,12 @@ asan:
 tsan:
 	$(again) check-run MODE=tsan B=build/tsan
 
-.PHONY: check-clients
+.PHONY: check-clients check-openapi
 check-clients: $B/pewter
 	@B=$B tests/clients.sh
+
+check-openapi: $B/pewter
+	@B=$B tests/openapi.sh
 
 .PHONY: check-schema
 check-schema: $B/fits
@@ -384,6 +387,7 @@ help:
 	@echo 'make check      installs what is missing, builds, runs the tests (minutes)'
 	@echo 'make check-quick, check-all   the same in less than two minutes; with everything (an hour)'
 	@echo 'make check-clients  programs written for OpenAI API, installed by pip, against the server'
+	@echo 'make check-openapi  schemathesis against the server and docs/openapi.json'
 	@echo 'make check-schema   JSON Schema'\''s own tests, fetched from PyPI, beside what is kept of it'
 	@echo 'make check-arm  builds for aarch64 and runs a small model under qemu'
 	@echo 'make bench      every kernel beside the limits of this machine (BENCH="--help" for its options)'

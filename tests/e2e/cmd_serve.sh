@@ -116,6 +116,8 @@ chat=/v1/chat/completions
 gives 404 '"code":"model_not_found"' POST $chat "{\"model\":\"gpt\",$hello}"
 gives 404 'no such route' GET /v2
 gives 405 'no such route' GET $chat
+grep -qix 'allow: POST' ./head
+says $? "a 405 says which methods there are"
 gives 400 'JSON breaks at line 1' POST $chat '{'
 gives 400 '"param":"temperature"' POST $chat "{\"model\":\"tiny\",\"messages\":[],\"temperature\":\"hot\"}"
 gives 400 'n: a whole number from 1 to 8 wanted, 1000000 found' POST $chat "{\"model\":\"tiny\",$hello,\"n\":1000000}"
@@ -225,11 +227,12 @@ fi
 # ---- Clients that leave ----------------------------------------------------------------------------
 pw synth slow.gguf --shape tiny,layers=8,embedding=512,ffn=2048,context=8192 --seed 1
 serve slow.gguf --port 0 --alias slow -c 8192
+# shellcheck disable=SC2317 # wait_for calls it
+running() { ask GET /metrics && grep -q "^vllm:num_requests_running{model_name=\"slow\"} $1\$" out; }
 for stream in true false; do
     exec 4<>"/dev/tcp/127.0.0.1/$port"
     body="{\"model\":\"slow\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"max_tokens\":8000,\"ignore_eos\":true,\"stream\":$stream}"
     printf 'POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s' $chat ${#body} "$body" >&4
-    running() { ask GET /metrics && grep -q "^vllm:num_requests_running{model_name=\"slow\"} $1\$" out; }
     wait_for 10 running 1
     says $? "an answer that takes long is under way (stream $stream)"
     exec 4>&-

@@ -32,6 +32,7 @@ typedef struct exchange {
     uint64_t share;            /* what goes with it: keys_salt */
     textbuf body;
     refusal refused;
+    char allow[32]; /* methods of the path; "": none */
     job *job;
     reply reply;
     textbuf out; /* of a stream: what was not sent yet, from `sent` on */
@@ -63,6 +64,7 @@ static enum MHD_Result send_text(exchange *e, int status, textbuf *t, const char
         snprintf(seconds, sizeof seconds, "%d", e->refused.retry_after);
         MHD_add_response_header(response, "Retry-After", seconds);
     }
+    if (status == 405) MHD_add_response_header(response, "Allow", e->allow);
     if (status == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
     const enum MHD_Result result = MHD_queue_response(e->connection, (unsigned)status, response);
     MHD_destroy_response(response);
@@ -292,14 +294,14 @@ static bool matches(const char *pattern, const char *path, char *name, size_t ca
 static bool find_route(exchange *e, const char *method, const char *path)
 {
     char name[256] = "";
-    bool other = false;
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         if (!matches(routes[i].path, path, name, sizeof name)) continue;
         if (strcmp(routes[i].method, method) == 0) e->route = &routes[i];
-        other = true;
+        snprintf(e->allow + strlen(e->allow), sizeof e->allow - strlen(e->allow), "%s%s",
+                 e->allow[0] != 0 ? ", " : "", routes[i].method);
     }
     if (e->route == NULL)
-        return refuse(&e->refused, other ? 405 : 404, NULL, "%s %.200s: no such route",
+        return refuse(&e->refused, e->allow[0] != 0 ? 405 : 404, NULL, "%s %.200s: no such route",
                       method, path);
     if (strchr(e->route->path, '*') == NULL) return true;
     e->model = request_model(e->http->models, name, &e->refused);
