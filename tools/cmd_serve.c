@@ -29,7 +29,7 @@ typedef struct serve_options {
     common common;
     arg_texts aliases;
     listen_options listen;
-    const char *keys, *certificate, *private_key;
+    const char *keys, *certificate, *private_key, *log;
     key_limits limits;
     bool anybody;
 } serve_options;
@@ -41,6 +41,7 @@ typedef struct server {
     keys keys[2]; /* those that may ask, and those that did before */
     int active;
     queue *queue;
+    journal *journal;
     http *http;
     char names[REQUEST_MAX_MODELS][256], address[256];
     char *certificate, *private_key; /* PEM texts; NULL: no TLS */
@@ -155,7 +156,13 @@ static int serve(server *s, const serve_options *o, int fd)
         return EXIT_FAILED;
     }
     const http_tls tls = {s->certificate, s->private_key};
-    s->http = http_new(fd, &s->models, s->queue, &s->keys[0], s->certificate != NULL ? &tls : NULL);
+    const http_options options = {.socket = fd,
+                                  .models = &s->models,
+                                  .queue = s->queue,
+                                  .keys = &s->keys[0],
+                                  .tls = s->certificate != NULL ? &tls : NULL,
+                                  .journal = s->journal};
+    s->http = http_new(&options);
     int code = EXIT_FAILED;
     if (s->http != NULL) {
         printf("listening on %s\n", s->address);
@@ -190,6 +197,8 @@ static int run_service(server *s, serve_options *o, const char *const *paths, si
     int fd = -1, code = read_tls(s, o);
     if (code == EXIT_FINE && o->keys != NULL && !keys_read(o->keys, &s->keys[0]))
         code = EXIT_FAILED;
+    if (code == EXIT_FINE && o->log != NULL && (s->journal = journal_open(o->log)) == NULL)
+        code = EXIT_FAILED;
     o->listen.guarded = o->keys != NULL || o->anybody;
     if (code == EXIT_FINE) {
         fd = listen_open(&o->listen, s->certificate != NULL, s->address, sizeof s->address);
@@ -204,6 +213,7 @@ static int run_service(server *s, serve_options *o, const char *const *paths, si
     else if (fd >= 0)
         close(fd);
     if (fd >= 0) listen_end(&o->listen);
+    journal_close(s->journal);
     for (size_t i = 0; i < s->models.count; i++) pewter_unload(s->models.list[i].model);
     pewter_close(s->engine);
     keys_free(&s->keys[0]);
@@ -228,6 +238,8 @@ int cmd_serve(int argc, char **argv)
         {"--tls-cert", NULL, ARG_TEXT, &o.certificate, "FILE",
          "speak TLS with this certificate (PEM)"},
         {"--tls-key", NULL, ARG_TEXT, &o.private_key, "FILE", "and its private key (PEM)"},
+        {"--log", NULL, ARG_TEXT, &o.log, "FILE",
+         "a line of JSON for each request, without its text; -: stderr"},
         {"--keys", NULL, ARG_TEXT, &o.keys, "FILE",
          "keys that may ask, one a line, plain or sha256:HASH; mode 0400; SIGHUP reads it again"},
         {"--key-requests", NULL, ARG_INT, &o.limits.requests, "N",

@@ -165,7 +165,7 @@ says $? "it says nothing on stderr"
 
 # ---- Keys -----------------------------------------------------------------------------------------
 (umask 077 && printf 'first-key\nsha256:%s\n' "$(printf second | sha256sum | cut -d ' ' -f 1)" >keys.txt)
-serve model.gguf --port 0 --keys keys.txt
+serve model.gguf --port 0 --keys keys.txt --log log.jsonl
 gives 401 'an API key is wanted' GET /v1/models
 gives 401 '"code":"invalid_api_key"' GET /v1/models '' 'Authorization: Bearer wrong'
 gives 200 '"object":"list"' GET /v1/models '' 'Authorization: Bearer first-key'
@@ -175,8 +175,13 @@ gives 200 '"status":"ok"' GET /health
 kill -HUP "$job"
 wait_for 5 grep -q '3 keys may ask' serve_err
 gives 200 '"object":"list"' GET /v1/models '' 'api-key: third'
+gives 200 '"completion_tokens":4' POST /v1/chat/completions "{\"model\":\"model\",$hello}" 'api-key: third'
 stopped
 says $? "SIGTERM ends it, keys and all"
+grep -qE '^\{"time":"20[^"]*Z","id":"chatcmpl-[0-9a-f]+","route":"/v1/chat/completions","model":"model","key":"[0-9a-f]{16}","status":200,"reason":"(length|stop)","prompt_tokens":[1-9][0-9]*,"cached_tokens":0,"completion_tokens":4,"seconds":[0-9.]+\}$' log.jsonl
+says $? "a line of the log for a chat: $(tail -n 1 log.jsonl)"
+[ "$(stat -c %a log.jsonl)" = 600 ] && ! grep -q 'Hello\|third' log.jsonl && grep -q '"status":401' log.jsonl
+says $? "the log is its owner's alone, and holds no text and no key"
 
 # ---- Limits of a key ------------------------------------------------------------------------------
 serve model.gguf --port 0 --alias tiny --keys keys.txt --key-requests 1 --key-tokens 50 --key-context 100

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tools/server/reply.h"
 #include "tools/server/tokens.h"
@@ -19,6 +20,7 @@ struct http {
     const keys *keys; /* under the lock: others may take their place */
     grammar_cache *grammars;
     watch *watch;
+    journal *journal;
     atomic_size_t busy; /* requests that have no whole reply yet */
 };
 
@@ -32,6 +34,8 @@ typedef struct exchange {
     uint64_t share;            /* what goes with it: keys_salt */
     textbuf body;
     refusal refused;
+    struct timespec began;
+    int status;     /* of the reply; 0: none yet */
     char allow[32]; /* methods of the path; "": none */
     job *job;
     reply reply;
@@ -66,6 +70,7 @@ static enum MHD_Result send_text(exchange *e, int status, textbuf *t, const char
     }
     if (status == 405) MHD_add_response_header(response, "Allow", e->allow);
     if (status == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+    e->status = status;
     const enum MHD_Result result = MHD_queue_response(e->connection, (unsigned)status, response);
     MHD_destroy_response(response);
     return result;
@@ -133,6 +138,7 @@ static enum MHD_Result send_stream(exchange *e)
     if (response == NULL) return MHD_NO;
     MHD_add_response_header(response, "Content-Type", "text/event-stream; charset=utf-8");
     MHD_add_response_header(response, "Cache-Control", "no-cache");
+    e->status = 200;
     const enum MHD_Result result = MHD_queue_response(e->connection, 200, response);
     MHD_destroy_response(response);
     return result;
@@ -335,6 +341,7 @@ static exchange *begin(http *h, struct MHD_Connection *connection, const char *m
 {
     exchange *e = calloc(1, sizeof *e);
     if (e == NULL) return NULL;
+    clock_gettime(CLOCK_MONOTONIC, &e->began);
     e->http = h;
     e->connection = connection;
     const union MHD_ConnectionInfo *info =
@@ -372,6 +379,32 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     return e->route->handle(e);
 }
 
+/* Under the queue's lock where there is a job: what it holds may still change. */
+static void note_line(exchange *e)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const job *j = e->job;
+    if (e->http->journal == NULL) return;
+    journal_line line = {.route = e->route != NULL ? e->route->path : NULL,
+                         .model = e->model != NULL ? e->model->id : NULL,
+                         .share = e->share,
+                         .status = e->status,
+                         .seconds = (double)(now.tv_sec - e->began.tv_sec) +
+                                    (double)(now.tv_nsec - e->began.tv_nsec) * 1e-9};
+    if (j != NULL) {
+        queue_lock(e->http->queue);
+        line.id = e->reply.id;
+        line.model = j->request.model->id;
+        line.prompt_tokens = (int64_t)j->request.n_ids;
+        line.cached_tokens = j->answer[0].cached;
+        for (int32_t i = 0; i < j->request.choices; i++) line.answer_tokens += j->answer[i].tokens;
+        line.reason = j->ended ? reply_reason(j->answer[0].finish) : NULL;
+        queue_unlock(e->http->queue);
+    }
+    journal_write(e->http->journal, &line);
+}
+
 static void completed(void *context, struct MHD_Connection *connection, void **state,
                       enum MHD_RequestTerminationCode code)
 {
@@ -379,6 +412,7 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
     exchange *e = *state;
     if (e == NULL) return;
     watch_replied(e->http->watch, e->watched);
+    note_line(e);
     atomic_fetch_sub(&e->http->busy, 1);
     if (e->job != NULL) queue_leave(e->http->queue, e->job);
     if (e->body.data != NULL) explicit_bzero(e->body.data, e->body.cap);
@@ -413,16 +447,18 @@ static void free_http(http *h)
     free(h);
 }
 
-http *http_new(int socket, const served_models *models, queue *q, const keys *k, const http_tls *tls)
+http *http_new(const http_options *o)
 {
+    const http_tls *tls = o->tls;
     http *h = calloc(1, sizeof *h);
     if (h == NULL) {
         fprintf(stderr, "pewter serve: no memory for a server\n");
         return NULL;
     }
-    *h = (http){.models = models,
-                .queue = q,
-                .keys = k,
+    *h = (http){.models = o->models,
+                .queue = o->queue,
+                .keys = o->keys,
+                .journal = o->journal,
                 .grammars = grammar_cache_new(),
                 .watch = watch_new()};
     pthread_mutex_init(&h->keys_lock, NULL);
@@ -436,7 +472,7 @@ http *http_new(int socket, const served_models *models, queue *q, const keys *k,
     const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
     if (h->grammars != NULL && h->watch != NULL)
         h->daemon = MHD_start_daemon(
-            flags, 0, NULL, NULL, handle, h, MHD_OPTION_LISTEN_SOCKET, socket,
+            flags, 0, NULL, NULL, handle, h, MHD_OPTION_LISTEN_SOCKET, o->socket,
             MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, connected, h,
             MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX_CONNECTIONS,
             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WATCH_IDLE_SECONDS,

@@ -2,6 +2,7 @@
 #ifndef PW_TOOLS_SERVER_HTTP_H
 #define PW_TOOLS_SERVER_HTTP_H
 
+#include "tools/server/journal.h"
 #include "tools/server/keys.h"
 #include "tools/server/queue.h"
 
@@ -18,9 +19,18 @@ typedef struct http_tls {
     const char *certificate, *private_key;
 } http_tls;
 
-/* Serves on a socket that listens, in a thread of its own. `models`, `q` and `k` must outlive it; no keys:
- * everybody may ask; `tls` NULL: no TLS. NULL after a sentence on stderr. The socket is its own from here on. */
-http *http_new(int socket, const served_models *models, queue *q, const keys *k, const http_tls *tls);
+/* What a service is made of; all but the socket must outlive it. */
+typedef struct http_options {
+    int socket; /* its own from here on */
+    const served_models *models;
+    queue *queue;
+    const keys *keys;    /* none: everybody may ask */
+    const http_tls *tls; /* NULL: no TLS */
+    journal *journal;    /* NULL: none */
+} http_options;
+
+/* Serves on a socket that listens, in a thread of its own. NULL after a sentence on stderr. */
+http *http_new(const http_options *options);
 
 /* Looks for connections whose time is over and clients that have left. To be called every 100 ms or so, by any
  * thread. */

@@ -16,17 +16,17 @@ bool reply_new(reply *out, request_kind kind)
     return true;
 }
 
-static const char *finish_text(pewter_finish finish)
+const char *reply_reason(pewter_finish finish)
 {
     switch (finish) {
     case PEWTER_FINISH_EOS:
-    case PEWTER_FINISH_STOP: return "\"stop\"";
-    case PEWTER_FINISH_LENGTH: return "\"length\"";
+    case PEWTER_FINISH_STOP: return "stop";
+    case PEWTER_FINISH_LENGTH: return "length";
     case PEWTER_FINISH_CANCELLED:
-    case PEWTER_FINISH_ERROR: return "\"error\"";
+    case PEWTER_FINISH_ERROR: return "error";
     case PEWTER_FINISH_NONE: break;
     }
-    return "null";
+    return NULL;
 }
 
 /* {"id", "object", "created", "model", "system_fingerprint", "choices": */
@@ -97,7 +97,16 @@ static void add_said(const job *j, int32_t i, size_t from, bool with_prompt, tex
 static const char *reason(const job_answer *a, size_t calls)
 {
     const bool whole = a->finish == PEWTER_FINISH_EOS || a->finish == PEWTER_FINISH_STOP;
-    return whole && calls > 0 ? "\"tool_calls\"" : finish_text(a->finish);
+    return whole && calls > 0 ? "tool_calls" : reply_reason(a->finish);
+}
+
+static void add_reason(textbuf *t, const char *why)
+{
+    text_print(t, ",\"finish_reason\":");
+    if (why != NULL)
+        text_print(t, "\"%s\"", why);
+    else
+        text_print(t, "null");
 }
 
 /* The calls in an answer; where it can have none, all of it is content. */
@@ -162,7 +171,8 @@ void reply_whole(reply *re, const job *j, textbuf *t)
             add_said(j, i, 0, j->request.echo, t);
         }
         logprobs(re, j, i, true, t);
-        text_print(t, ",\"finish_reason\":%s}", reason(&j->answer[i], calls.n));
+        add_reason(t, reason(&j->answer[i], calls.n));
+        text_print(t, "}");
     }
     text_print(t, "],");
     usage(j, t);
@@ -185,15 +195,15 @@ static void end_event(reply *re, const job *j, int32_t i, bool probs, const char
         logprobs(re, j, i, !re->begun[i], t);
     else
         text_print(t, ",\"logprobs\":null");
-    text_print(t, ",\"finish_reason\":%s}]%s}\n\n", finish,
-               j->request.include_usage ? ",\"usage\":null" : "");
+    add_reason(t, finish);
+    text_print(t, "}]%s}\n\n", j->request.include_usage ? ",\"usage\":null" : "");
 }
 
 static void role_event(reply *re, const job *j, int32_t i, textbuf *t)
 {
     begin_event(re, j, i, t);
     text_print(t, "\"delta\":{\"role\":\"assistant\",\"content\":\"\"}");
-    end_event(re, j, i, false, "null", t);
+    end_event(re, j, i, false, NULL, t);
     re->begun[i] = true;
 }
 
@@ -228,7 +238,7 @@ static void call_events(reply *re, const job *j, int32_t i, const answer_calls *
             text_print(t, "\"delta\":{\"tool_calls\":[{\"index\":%zu,", k);
             add_call(re, i, k, call, 0, t);
             text_print(t, "]}");
-            end_event(re, j, i, true, "null", t);
+            end_event(re, j, i, true, NULL, t);
             re->calls[i]++;
             re->arguments[i] = 0;
         }
@@ -237,7 +247,7 @@ static void call_events(reply *re, const job *j, int32_t i, const answer_calls *
         text_print(t, "\"delta\":{\"tool_calls\":[{\"index\":%zu,\"function\":{\"arguments\":", k);
         text_json(t, call->arguments + re->arguments[i], call->arguments_bytes - re->arguments[i]);
         text_print(t, "}}]}");
-        end_event(re, j, i, true, "null", t);
+        end_event(re, j, i, true, NULL, t);
         re->arguments[i] = call->arguments_bytes;
     }
 }
@@ -265,7 +275,7 @@ void reply_news(reply *re, const job *j, textbuf *t)
         const job_answer *a = &j->answer[i];
         const answer_calls calls = calls_of(j, i);
         if (j->request.kind == REQUEST_CHAT && !re->begun[i]) role_event(re, j, i, t);
-        if (calls.content > re->sent[i]) text_event(re, j, i, calls.content, "null", t);
+        if (calls.content > re->sent[i]) text_event(re, j, i, calls.content, NULL, t);
         call_events(re, j, i, &calls, t);
         if (a->finish == PEWTER_FINISH_NONE || re->ended[i]) continue;
         text_event(re, j, i, re->sent[i], reason(a, calls.n), t);

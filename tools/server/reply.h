@@ -27,6 +27,9 @@ void reply_whole(reply *re, const job *j, textbuf *t);
  * Under the queue's lock. */
 void reply_news(reply *re, const job *j, textbuf *t);
 
+/* Why an answer ended, in a word: "stop". */
+const char *reply_reason(pewter_finish finish);
+
 /* GET /v1/models, and one of them. */
 void reply_models(const served_models *models, textbuf *t);
 void reply_model(const served_models *models, const served_model *model, textbuf *t);
