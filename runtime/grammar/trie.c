@@ -43,16 +43,21 @@ static int32_t common_bytes(const word *a, const word *b)
     return n;
 }
 
-/* Nodes of sorted words; with `nodes` NULL only counts them. `path` [longest]: the node of each depth. */
-static int32_t add_nodes(pw_trie *trie, const word *words, int32_t n, int32_t *path)
+/* Nodes that sorted words need: those of the bytes that a word does not share with the one before it. */
+static int32_t count_nodes(const word *words, int32_t n)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < n; i++)
+        count += words[i].bytes - (i > 0 ? common_bytes(&words[i - 1], &words[i]) : 0);
+    return count;
+}
+
+/* Fills the nodes of sorted words. `path` [longest]: the node of each depth. */
+static void add_nodes(pw_trie *trie, const word *words, int32_t n, int32_t *path)
 {
     int32_t count = 0, depth = 0;
     for (int32_t i = 0; i < n; i++) {
         const int32_t keep = i > 0 ? common_bytes(&words[i - 1], &words[i]) : 0;
-        if (trie->nodes == NULL) {
-            count += words[i].bytes - keep;
-            continue;
-        }
         while (depth > keep) trie->nodes[path[--depth]].end = count;
         for (; depth < words[i].bytes; depth++) {
             path[depth] = count;
@@ -63,20 +68,19 @@ static int32_t add_nodes(pw_trie *trie, const word *words, int32_t n, int32_t *p
         trie->same[words[i].token] = last->token;
         last->token = words[i].token;
     }
-    while (trie->nodes != NULL && depth > 0) trie->nodes[path[--depth]].end = count;
-    return count;
+    while (depth > 0) trie->nodes[path[--depth]].end = count;
 }
 
 static pewter_status fill(pw_trie *trie, const word *words, int32_t n, pw_arena *arena,
                           pewter_error *err)
 {
-    trie->count = add_nodes(trie, words, n, NULL);
+    trie->count = count_nodes(words, n);
     int32_t *path = pw_arena_array(arena, (size_t)trie->longest + 1, sizeof *path);
     trie->nodes = pw_arena_array(arena, (size_t)trie->count, sizeof *trie->nodes);
     trie->same = pw_arena_array(arena, (size_t)trie->vocab, sizeof *trie->same);
     if (path == NULL || trie->nodes == NULL || trie->same == NULL)
         return pw_fail(err, PEWTER_E_MEMORY, "no memory for the texts of %d tokens", trie->vocab);
-    (void)add_nodes(trie, words, n, path);
+    add_nodes(trie, words, n, path);
     return PEWTER_OK;
 }
 
@@ -87,9 +91,9 @@ static bool take_control(const pw_tokenizer *tokenizer, pw_arena *arena, word *w
     const char *name;
     const size_t bytes = pw_token_piece(tokenizer, w->token, true, &name);
     if (bytes == 0) return true;
-    char *text = pw_arena_array(arena, mark + bytes, 1);
+    char *text = pw_arena_array(arena, mark + bytes + 1, 1); /* with a NUL behind it */
     if (text == NULL) return false;
-    memcpy(text, PW_CONTROL_MARK, mark);
+    memcpy(text, PW_CONTROL_MARK, mark + 1);
     memcpy(text + mark, name, bytes);
     w->text = text;
     w->bytes = (int32_t)(mark + bytes);

@@ -368,7 +368,10 @@ bool queue_add(queue *q, job *j, refusal *r)
     }
     if (!ok) r->retry_after = 1;
     key_use *use = ok ? shares_of(&q->shares, j->request.options.share) : NULL;
-    if (ok && use == NULL) ok = refuse(r, 503, NULL, "no memory for a request");
+    if (ok && use == NULL) {
+        refuse(r, 503, NULL, "no memory for a request");
+        ok = false;
+    }
     if (ok) ok = shares_allow(&q->shares, use, context_of(j), now_ns(), r);
     if (ok) {
         use->waiting++;

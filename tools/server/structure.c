@@ -111,10 +111,15 @@ static bool begin_form(form *f, const char *field, pewter_grammar_kind kind, ref
 
 static bool set_text(form *f, const char *text, size_t bytes, refusal *r)
 {
-    f->text = malloc(bytes + 1);
-    if (f->text == NULL) return refuse(r, 503, NULL, "no memory for a grammar");
-    memcpy(f->text, text, bytes);
-    f->text[bytes] = 0;
+    char *copy = malloc(bytes + 1);
+    if (copy == NULL) {
+        refuse(r, 503, NULL, "no memory for a grammar");
+        return false;
+    }
+    memcpy(copy, text, bytes);
+    copy[bytes] = 0;
+    free(f->text); /* none: a form is taken once */
+    f->text = copy;
     f->bytes = bytes;
     return true;
 }
