@@ -267,7 +267,7 @@ bool structure_compile(const grammar_place *place, pewter_grammar_kind kind, con
                        pewter_grammar **out, refusal *r)
 {
     form f = {.kind = kind};
-    return set_json(&f, json, r) && compile_form(place, &f, out, r);
+    return set_json(&f, json, r) && f.text != NULL && compile_form(place, &f, out, r);
 }
 
 bool structure_read(const json_t *body, const grammar_place *place, pewter_grammar **out, refusal *r)
@@ -280,7 +280,7 @@ bool structure_read(const json_t *body, const grammar_place *place, pewter_gramm
         {"json_schema", take_schema},     {"grammar", take_gbnf}};
     form f = {0};
     bool ok = take_rows(rows, sizeof rows / sizeof *rows, body, &f, r);
-    if (!ok || f.field == NULL) {
+    if (!ok || f.text == NULL) {
         free(f.text);
         return ok;
     }
