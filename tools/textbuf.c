@@ -68,3 +68,9 @@ void text_free(textbuf *t)
     free(t->data);
     *t = (textbuf){0};
 }
+
+void text_wipe(textbuf *t)
+{
+    if (t->data != NULL) explicit_bzero(t->data, t->cap);
+    text_free(t);
+}

@@ -27,4 +27,7 @@ void text_number(textbuf *t, double number);
 
 void text_free(textbuf *t);
 
+/* The same, and what it held is overwritten first: texts of prompts and answers. */
+void text_wipe(textbuf *t);
+
 #endif

@@ -42,10 +42,9 @@ static int32_t greedy(const uint32_t *mask, const float *logits, int64_t vocab)
     return is_in(mask, at) ? (int32_t)at : greedy_in(mask, logits, vocab);
 }
 
-/* Whether other logits are drawn from than the model's. */
-static bool has_changes(const pewter_session_options *o)
+static bool has_penalties(const pewter_session_options *o)
 {
-    return o->n_bias > 0 || o->repetition_penalty != 1.0f || o->presence_penalty != 0.0f ||
+    return o->repetition_penalty != 1.0f || o->presence_penalty != 0.0f ||
            o->frequency_penalty != 0.0f;
 }
 
@@ -80,7 +79,7 @@ static int64_t take_candidates(const pewter_session_options *o, const float *log
                                const uint32_t *mask, const int32_t *recent, int64_t n_recent,
                                const pw_sampler_scratch *scratch)
 {
-    const bool penalties = has_changes(o);
+    const bool penalties = has_penalties(o);
     int64_t n = 0;
     if (penalties)
         for (int64_t i = 0; i < n_recent; i++) scratch->counts[recent[i]]++;
@@ -172,7 +171,7 @@ int32_t pw_sample(const pewter_session_options *options, const float *logits, in
     const int32_t best = greedy(mask, logits, vocab);
     if (best < 0) return -1;
     const bool cold = options->temperature <= 0.0f;
-    if (cold && !has_changes(options)) return best;
+    if (cold && !has_penalties(options) && options->n_bias == 0) return best;
 
     const int64_t all = take_candidates(options, logits, vocab, mask, recent, n_recent, scratch);
     int64_t n = all;

@@ -20,7 +20,8 @@ typedef struct limit {
     bool none; /* there is no bound */
 } limit;
 
-bool pw_schema_digits(const json_t *number, char *out, size_t cap)
+/* A number as digits without an exponent; false where they do not fit. */
+static bool write_digits(const json_t *number, char *out, size_t cap)
 {
     if (json_is_integer(number))
         return snprintf(out, cap, "%lld", (long long)json_integer_value(number)) < (int)cap;
@@ -47,7 +48,7 @@ static bool take_limit(const json_t *number, bool out, limit *l, bool *negative)
     *l = (limit){.none = true};
     *negative = false;
     if (number == NULL) return true;
-    if (!pw_schema_digits(number, text, sizeof text)) return false;
+    if (!write_digits(number, text, sizeof text)) return false;
     const char *at = text;
     *negative = *at == '-';
     at += *negative;

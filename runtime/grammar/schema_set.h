@@ -100,7 +100,4 @@ PW_MUST pewter_status pw_schema_other_name(pw_schema *s, const char *const *name
 /* The pattern that a format stands for; "": any text will do; NULL: the format is not known. */
 const char *pw_schema_format(const char *name);
 
-/* A double or integer as digits without an exponent; false past `cap`. */
-bool pw_schema_digits(const json_t *number, char *out, size_t cap);
-
 #endif

@@ -5,7 +5,6 @@
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "tools/server/http.h"
 #include "tools/server/reply.h"
@@ -33,7 +32,7 @@ typedef struct exchange {
     uint64_t share;            /* what goes with it: keys_salt */
     textbuf body;
     refusal refused;
-    struct timespec began;
+    int64_t began_ns;
     int status;     /* of the reply; 0: none yet */
     char allow[32]; /* methods of the path; "": none */
     job *job;

@@ -62,3 +62,15 @@ bool fields_read(const field_row *fields, size_t count, const json_t *object, vo
     }
     return true;
 }
+
+bool field_wrong(refusal *r, const char *field, const char *wanted, const json_t *value)
+{
+    char found[FIELD_FOUND_BYTES];
+    return refuse(r, 400, field, "%s: %s wanted, %s found", field, wanted,
+                  value != NULL ? field_found(value, found) : "nothing");
+}
+
+bool field_has_nul(const json_t *text)
+{
+    return strlen(json_string_value(text)) != json_string_length(text);
+}

@@ -30,4 +30,10 @@ enum { FIELD_FOUND_BYTES = 64 };
 /* What a value is, in words: "a string", "3". `out` is room for a number. */
 const char *field_found(const json_t *value, char out[FIELD_FOUND_BYTES]);
 
+/* Refuses a field: what was wanted and what was found (NULL: nothing). Returns false. */
+bool field_wrong(refusal *r, const char *field, const char *wanted, const json_t *value);
+
+/* Whether a JSON string holds U+0000, which ends it for the library. */
+bool field_has_nul(const json_t *text);
+
 #endif

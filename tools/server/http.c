@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/server/clock.h"
 #include "tools/server/exchange.h"
 
 static bool allowed(exchange *e)
@@ -33,7 +34,7 @@ static exchange *begin(http *h, struct MHD_Connection *connection, const char *m
 {
     exchange *e = calloc(1, sizeof *e);
     if (e == NULL) return NULL;
-    clock_gettime(CLOCK_MONOTONIC, &e->began);
+    e->began_ns = clock_ns();
     e->http = h;
     e->connection = connection;
     const union MHD_ConnectionInfo *info =
@@ -74,16 +75,13 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 /* Under the queue's lock where there is a job: what it holds may still change. */
 static void note_line(exchange *e)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
     const job *j = e->job;
     if (e->http->journal == NULL) return;
     journal_line line = {.route = e->route != NULL ? e->route->path : NULL,
                          .model = e->model != NULL ? e->model->id : NULL,
                          .share = e->share,
                          .status = e->status,
-                         .seconds = (double)(now.tv_sec - e->began.tv_sec) +
-                                    (double)(now.tv_nsec - e->began.tv_nsec) * 1e-9};
+                         .seconds = clock_seconds_since(e->began_ns)};
     if (j != NULL) {
         queue_lock(e->http->queue);
         line.id = e->reply.id;
@@ -107,10 +105,8 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
     note_line(e);
     atomic_fetch_sub(&e->http->busy, 1);
     if (e->job != NULL) queue_leave(e->http->queue, e->job);
-    if (e->body.data != NULL) explicit_bzero(e->body.data, e->body.cap);
-    if (e->out.data != NULL) explicit_bzero(e->out.data, e->out.cap);
-    text_free(&e->body);
-    text_free(&e->out);
+    text_wipe(&e->body);
+    text_wipe(&e->out);
     free(e);
     *state = NULL;
 }

@@ -12,11 +12,6 @@ typedef struct place {
     refusal *r;
 } place;
 
-static bool has_nul(const json_t *text)
-{
-    return strlen(json_string_value(text)) != json_string_length(text);
-}
-
 static bool wrong(const place *p, const char *what, const char *wanted, const json_t *value)
 {
     char found[FIELD_FOUND_BYTES];
@@ -42,7 +37,7 @@ static json_t *join_parts(const place *p, const json_t *parts)
     {
         const json_t *type = json_object_get(part, "type"), *said = json_object_get(part, "text");
         const char *kind = json_is_string(type) ? json_string_value(type) : "text";
-        if (strcmp(kind, "text") != 0 || !json_is_string(said) || has_nul(said)) {
+        if (strcmp(kind, "text") != 0 || !json_is_string(said) || field_has_nul(said)) {
             text_free(&joined);
             wrong(p, "content", "parts of type \"text\" with a text each", part);
             return NULL;
@@ -51,8 +46,7 @@ static json_t *join_parts(const place *p, const json_t *parts)
     }
     json_t *text = joined.failed ? NULL : json_stringn(joined.data, joined.bytes);
     if (text == NULL) no_memory(p);
-    if (joined.data != NULL) explicit_bzero(joined.data, joined.cap);
-    text_free(&joined);
+    text_wipe(&joined);
     return text;
 }
 
@@ -67,7 +61,7 @@ static json_t *take_content(const place *p, const json_t *message)
         wrong(p, "content", "a text", said);
         return NULL;
     }
-    if (!json_is_string(said) || has_nul(said)) {
+    if (!json_is_string(said) || field_has_nul(said)) {
         wrong(p, "content", "a text without U+0000", said);
         return NULL;
     }
@@ -105,7 +99,7 @@ static json_t *take_call(const place *p, const json_t *call)
 {
     const json_t *function = json_object_get(call, "function");
     const json_t *name = json_object_get(function, "name"), *id = json_object_get(call, "id");
-    if (!json_is_string(name) || has_nul(name)) {
+    if (!json_is_string(name) || field_has_nul(name)) {
         wrong(p, "tool_calls", "a function with a name", name);
         return NULL;
     }
@@ -185,7 +179,7 @@ static json_t *take_message(const place *p, const json_t *from)
 {
     static const char *const passed[] = {"name", "tool_call_id", "reasoning_content"};
     const json_t *role = json_object_get(from, "role");
-    if (!json_is_string(role) || has_nul(role) || json_string_length(role) > 64) {
+    if (!json_is_string(role) || field_has_nul(role) || json_string_length(role) > 64) {
         wrong(p, "role", "a role", role);
         return NULL;
     }
@@ -197,7 +191,7 @@ static json_t *take_message(const place *p, const json_t *from)
     bool ok = to != NULL;
     for (size_t i = 0; ok && i < sizeof passed / sizeof *passed; i++) {
         json_t *value = json_object_get(from, passed[i]);
-        if (json_is_string(value) && !has_nul(value))
+        if (json_is_string(value) && !field_has_nul(value))
             ok = json_object_set(to, passed[i], value) == 0;
     }
     if (!ok) no_memory(p);

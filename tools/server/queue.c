@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "tools/server/clock.h"
 
 struct queue {
     pewter_engine *engine;
@@ -18,19 +19,6 @@ struct queue {
     bool closed, ending;
     shares shares;
 };
-
-/* Nanoseconds of a clock that only goes forward. */
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static double seconds_since(int64_t ns)
-{
-    return (double)(now_ns() - ns) * 1e-9;
-}
 
 void queue_lock(queue *q)
 {
@@ -45,9 +33,7 @@ void queue_unlock(queue *q)
 static void free_job(job *j)
 {
     for (size_t i = 0; i < REQUEST_MAX_CHOICES; i++) {
-        if (j->answer[i].said.data != NULL)
-            explicit_bzero(j->answer[i].said.data, j->answer[i].said.cap);
-        text_free(&j->answer[i].said);
+        text_wipe(&j->answer[i].said);
         token_log_free(&j->answer[i].log);
     }
     token_log_free(&j->prompt);
@@ -70,6 +56,12 @@ static void end_job(job *j)
         free_job(j);
     else
         wake(j);
+}
+
+/* Nobody wants its answers any more. */
+static bool is_gone(const job *j)
+{
+    return j->left || j->dropped;
 }
 
 static void cancel(job *j)
@@ -125,7 +117,7 @@ static job **next_job(queue *q)
     for (job **at = &q->waiting; *at != NULL; at = &(*at)->next) {
         const key_use *use = shares_of(&q->shares, (*at)->request.options.share);
         if (use == NULL) continue;
-        const bool gone = (*at)->left || (*at)->dropped;
+        const bool gone = is_gone(*at);
         if (!gone && !shares_fit(&q->shares, use, context_of(*at))) continue;
         if (best != NULL && !gone && use->running >= fewest) continue;
         best = at;
@@ -156,13 +148,13 @@ static void begin_running(queue *q, job *j)
     q->n_running++;
     m->running++;
     m->prompt_tokens += j->request.n_ids;
-    metrics_seconds(&m->waited, seconds_since(j->added_ns));
+    metrics_seconds(&m->waited, clock_seconds_since(j->added_ns));
     metrics_tokens(&m->prompt, (double)j->request.n_ids);
     key_use *use = shares_of(&q->shares, j->request.options.share);
     if (use == NULL) return;
     use->running++;
     use->context += context_of(j);
-    shares_spend(&q->shares, use, (int64_t)j->request.n_ids, now_ns());
+    shares_spend(&q->shares, use, (int64_t)j->request.n_ids, clock_ns());
 }
 
 static void end_running(queue *q, const job *j)
@@ -170,13 +162,13 @@ static void end_running(queue *q, const job *j)
     model_metrics *m = j->request.model->metrics;
     q->n_running--;
     m->running--;
-    metrics_seconds(&m->whole, seconds_since(j->added_ns));
+    metrics_seconds(&m->whole, clock_seconds_since(j->added_ns));
     key_use *use = shares_of(&q->shares, j->request.options.share);
     if (use == NULL) return;
     use->running--;
     use->context -= context_of(j);
     for (int32_t i = 0; i < j->request.choices; i++)
-        shares_spend(&q->shares, use, j->answer[i].tokens, now_ns());
+        shares_spend(&q->shares, use, j->answer[i].tokens, clock_ns());
 }
 
 /* Moves what waits and fits to what runs. Called and left under the lock; jobs may be added meanwhile, at the end. */
@@ -187,7 +179,7 @@ static void admit(queue *q)
         job *j = *at;
         pewter_session *sessions[REQUEST_MAX_CHOICES] = {NULL};
         pewter_error err;
-        const bool gone = j->left || j->dropped;
+        const bool gone = is_gone(j);
         queue_unlock(q);
         const pewter_status status =
             gone ? PEWTER_E_CANCELLED : begin(&j->request, sessions, &err);
@@ -203,7 +195,7 @@ static void admit(queue *q)
             continue;
         }
         memcpy(j->session, sessions, sizeof sessions);
-        if (j->left || j->dropped) cancel(j); /* meanwhile */
+        if (is_gone(j)) cancel(j); /* meanwhile */
         begin_running(q, j);
     }
 }
@@ -213,7 +205,7 @@ static void note_token(const job *j, job_answer *a, const pewter_piece *piece, i
 {
     model_metrics *m = j->request.model->metrics;
     if (tokens > a->tokens) {
-        const int64_t now = now_ns();
+        const int64_t now = clock_ns();
         if (a->last_ns == 0)
             metrics_seconds(&m->first_token, (double)(now - j->added_ns) * 1e-9);
         else
@@ -372,14 +364,14 @@ bool queue_add(queue *q, job *j, refusal *r)
         refuse(r, 503, NULL, "no memory for a request");
         ok = false;
     }
-    if (ok) ok = shares_allow(&q->shares, use, context_of(j), now_ns(), r);
+    if (ok) ok = shares_allow(&q->shares, use, context_of(j), clock_ns(), r);
     if (ok) {
         use->waiting++;
         j->next = NULL;
         *q->last_waiting = j;
         q->last_waiting = &j->next;
         q->n_waiting++;
-        j->added_ns = now_ns();
+        j->added_ns = clock_ns();
         j->request.model->metrics->waiting++;
         pthread_cond_signal(&q->news);
     }

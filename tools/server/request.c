@@ -52,19 +52,12 @@ const served_model *request_model(const served_models *models, const char *name,
 
 /* ---- Fields ---------------------------------------------------------------------------------- */
 
-static bool has_nul(const json_t *text)
-{
-    return strlen(json_string_value(text)) != json_string_length(text);
-}
-
 static bool read_model(request *q, const served_models *models, refusal *r)
 {
     const json_t *name = json_object_get(q->body, "model");
-    char found[FIELD_FOUND_BYTES];
     if (q->model != NULL) return true; /* the path has named it */
     if (!json_is_string(name))
-        return refuse(r, 400, "model", "model: a name wanted, %s found",
-                      name != NULL ? field_found(name, found) : "nothing");
+        return field_wrong(r, "model", "a name", name);
     q->model = request_model(models, json_string_value(name), r);
     return q->model != NULL;
 }
@@ -76,7 +69,7 @@ static bool add_stop(request *q, const json_t *text, refusal *r)
         return refuse(r, 400, "stop", "stop: a text or a list of texts wanted, %s found",
                       field_found(text, found));
     const size_t bytes = json_string_length(text);
-    if (bytes == 0 || bytes > REQUEST_MAX_STOP_BYTES || has_nul(text))
+    if (bytes == 0 || bytes > REQUEST_MAX_STOP_BYTES || field_has_nul(text))
         return refuse(r, 400, "stop", "stop: 1 to %d bytes without U+0000 wanted, %zu found",
                       REQUEST_MAX_STOP_BYTES, bytes);
     if (q->options.n_stop == REQUEST_MAX_STOPS)
@@ -243,7 +236,6 @@ bool request_ids(const served_model *model, const json_t *list, const char *fiel
 
 static bool read_prompt(request *q, refusal *r)
 {
-    char found[FIELD_FOUND_BYTES];
     const json_t *prompt = json_object_get(q->body, "prompt");
     /* A list of one prompt is a prompt. */
     if (json_array_size(prompt) == 1 && !json_is_integer(json_array_get(prompt, 0)))
@@ -251,8 +243,7 @@ static bool read_prompt(request *q, refusal *r)
     if (json_is_array(prompt))
         return request_ids(q->model, prompt, "prompt", &q->ids, &q->n_ids, r);
     if (!json_is_string(prompt))
-        return refuse(r, 400, "prompt", "prompt: one text or a list of tokens wanted, %s found",
-                      prompt != NULL ? field_found(prompt, found) : "nothing");
+        return field_wrong(r, "prompt", "one text or a list of tokens", prompt);
     pewter_status status;
     pewter_error err;
     q->ids = common_tokenize(q->model->model, json_string_value(prompt), json_string_length(prompt),

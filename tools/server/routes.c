@@ -19,7 +19,7 @@ static bool start(exchange *e, request_kind kind)
                                  .grammars = e->http->grammars,
                                  .share = e->share};
     bool ok = request_read(&j->request, kind, &from, body, e->body.bytes, &e->refused);
-    if (e->body.data != NULL) explicit_bzero(e->body.data, e->body.cap);
+    text_wipe(&e->body); /* the job holds what it says */
     if (ok && !reply_new(&e->reply, kind))
         ok = refuse(&e->refused, 503, NULL, "the system has no random numbers now");
     if (!ok || !queue_add(e->http->queue, j, &e->refused)) {

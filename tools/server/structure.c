@@ -91,13 +91,6 @@ typedef struct form {
     size_t bytes;
 } form;
 
-static bool wrong(refusal *r, const char *field, const char *wanted, const json_t *value)
-{
-    char found[FIELD_FOUND_BYTES];
-    return refuse(r, 400, field, "%s: %s wanted, %s found", field, wanted,
-                  value != NULL ? field_found(value, found) : "nothing");
-}
-
 /* Two forms at once would have to hold both. */
 static bool begin_form(form *f, const char *field, pewter_grammar_kind kind, refusal *r)
 {
@@ -143,14 +136,14 @@ static bool take_schema(form *f, const char *field, const json_t *value, refusal
     if (json_is_string(value))
         return set_text(f, json_string_value(value), json_string_length(value), r);
     if (!json_is_object(value) && !json_is_boolean(value))
-        return wrong(r, field, "a JSON schema", value);
+        return field_wrong(r, field, "a JSON schema", value);
     return set_json(f, value, r);
 }
 
 static bool take_text(form *f, const char *field, pewter_grammar_kind kind, const json_t *value,
                       refusal *r)
 {
-    if (!json_is_string(value)) return wrong(r, field, "a text", value);
+    if (!json_is_string(value)) return field_wrong(r, field, "a text", value);
     return begin_form(f, field, kind, r) &&
            set_text(f, json_string_value(value), json_string_length(value), r);
 }
@@ -171,14 +164,14 @@ static bool take_choice(form *f, const char *field, const json_t *value, refusal
     textbuf t = {0};
     size_t i;
     json_t *one;
-    if (json_array_size(value) == 0) return wrong(r, field, "a list of texts", value);
+    if (json_array_size(value) == 0) return field_wrong(r, field, "a list of texts", value);
     if (!begin_form(f, field, PEWTER_GRAMMAR_GBNF, r)) return false;
     text_print(&t, "root ::= ");
     json_array_foreach(value, i, one)
     {
         if (!json_is_string(one)) {
             text_free(&t);
-            return wrong(r, field, "a list of texts", one);
+            return field_wrong(r, field, "a list of texts", one);
         }
         text_print(&t, i > 0 ? " | \"" : "\"");
         for (const char *c = json_string_value(one); *c != 0; c++) {
@@ -249,7 +242,7 @@ static bool take_outputs(form *f, const char *field, const json_t *value, refusa
                                     {"regex", take_regex},
                                     {"choice", take_choice},
                                     {"grammar", take_gbnf}};
-    if (!json_is_object(value)) return wrong(r, field, "an object", value);
+    if (!json_is_object(value)) return field_wrong(r, field, "an object", value);
     return take_rows(rows, sizeof rows / sizeof *rows, value, f, r);
 }
 

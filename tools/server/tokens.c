@@ -60,16 +60,17 @@ static void write_tokens(const served_model *m, const int32_t *ids, size_t n, bo
 static bool tokenize(const served_model *m, const json_t *body, textbuf *t, refusal *r)
 {
     wishes w = {.special = true, .generation = true};
-    char found[FIELD_FOUND_BYTES];
     if (!fields_read(wish_fields, sizeof wish_fields / sizeof *wish_fields, body, &w, r)) return false;
     const json_t *messages = json_object_get(body, "messages"), *prompt = json_object_get(body, "prompt");
     int32_t *ids = NULL;
     size_t n = 0;
     if (messages != NULL) {
-        if (!request_chat_ids(m, messages, w.generation, &ids, &n, r)) return false;
+        if (!request_chat_ids(m, messages, w.generation, &ids, &n, r)) {
+            free(ids);
+            return false;
+        }
     } else if (!json_is_string(prompt)) {
-        return refuse(r, 400, "prompt", "prompt: a text wanted, %s found",
-                      prompt != NULL ? field_found(prompt, found) : "nothing");
+        return field_wrong(r, "prompt", "a text", prompt);
     } else {
         pewter_status status;
         pewter_error err;
@@ -83,24 +84,13 @@ static bool tokenize(const served_model *m, const json_t *body, textbuf *t, refu
     return true;
 }
 
-bool tokens_of(const served_models *models, const char *body, size_t bytes, textbuf *t, refusal *r)
-{
-    json_t *json;
-    const served_model *m = begin(models, body, bytes, &json, r);
-    const bool ok = m != NULL && tokenize(m, json, t, r);
-    json_decref(json);
-    return ok;
-}
-
 static bool detokenize(const served_model *m, const json_t *body, textbuf *t, refusal *r)
 {
     const json_t *list = json_object_get(body, "tokens");
     int32_t *ids = NULL;
     size_t n = 0;
-    char found[FIELD_FOUND_BYTES];
     if (!json_is_array(list))
-        return refuse(r, 400, "tokens", "tokens: a list of tokens wanted, %s found",
-                      list != NULL ? field_found(list, found) : "nothing");
+        return field_wrong(r, "tokens", "a list of tokens", list);
     if (!request_ids(m, list, "tokens", &ids, &n, r)) {
         free(ids);
         return false;
@@ -117,13 +107,26 @@ static bool detokenize(const served_model *m, const json_t *body, textbuf *t, re
     return true;
 }
 
-bool tokens_to_text(const served_models *models, const char *body, size_t bytes, textbuf *t, refusal *r)
+typedef bool reply_fn(const served_model *m, const json_t *body, textbuf *t, refusal *r);
+
+static bool reply_to(const served_models *models, const char *body, size_t bytes, reply_fn *reply,
+                     textbuf *t, refusal *r)
 {
     json_t *json;
     const served_model *m = begin(models, body, bytes, &json, r);
-    const bool ok = m != NULL && detokenize(m, json, t, r);
+    const bool ok = m != NULL && reply(m, json, t, r);
     json_decref(json);
     return ok;
+}
+
+bool tokens_of(const served_models *models, const char *body, size_t bytes, textbuf *t, refusal *r)
+{
+    return reply_to(models, body, bytes, tokenize, t, r);
+}
+
+bool tokens_to_text(const served_models *models, const char *body, size_t bytes, textbuf *t, refusal *r)
+{
+    return reply_to(models, body, bytes, detokenize, t, r);
 }
 
 /* "name": the text of a token, null where there is none. */

@@ -13,13 +13,6 @@ typedef struct choice {
     const char *name; /* only this one; NULL: any */
 } choice;
 
-static bool wrong(refusal *r, const char *field, const char *wanted, const json_t *value)
-{
-    char found[FIELD_FOUND_BYTES];
-    return refuse(r, 400, field, "%s: %s wanted, %s found", field, wanted,
-                  value != NULL ? field_found(value, found) : "nothing");
-}
-
 static bool read_choice(const json_t *value, choice *out, refusal *r)
 {
     static const char wanted[] =
@@ -28,14 +21,14 @@ static bool read_choice(const json_t *value, choice *out, refusal *r)
     if (value == NULL || json_is_null(value)) return true;
     if (json_is_object(value)) {
         const json_t *name = json_object_get(json_object_get(value, "function"), "name");
-        if (!json_is_string(name)) return wrong(r, "tool_choice", wanted, value);
+        if (!json_is_string(name)) return field_wrong(r, "tool_choice", wanted, value);
         *out = (choice){.name = json_string_value(name)};
         return true;
     }
     const char *word = json_is_string(value) ? json_string_value(value) : "";
     *out = (choice){.none = strcmp(word, "none") == 0, .free = strcmp(word, "auto") == 0};
     if (out->none || out->free || strcmp(word, "required") == 0) return true;
-    return wrong(r, "tool_choice", wanted, value);
+    return field_wrong(r, "tool_choice", wanted, value);
 }
 
 /* A tool's name and schema to the list of a grammar; where `only` is another's name, nothing. */
@@ -46,7 +39,7 @@ static bool add_tool(const json_t *tool, const char *only, json_t *list, refusal
     json_t *schema = json_object_get(function, "parameters");
     if (!json_is_string(type) || strcmp(json_string_value(type), "function") != 0)
         return refuse(r, 400, "tools", "tools: tools of type \"function\" wanted");
-    if (!json_is_string(name)) return wrong(r, "tools", "a function with a name", name);
+    if (!json_is_string(name)) return field_wrong(r, "tools", "a function with a name", name);
     if (only != NULL && strcmp(only, json_string_value(name)) != 0) return true;
     /* No parameters are said: none are wanted. */
     json_t *added = schema == NULL || json_is_null(schema)
@@ -91,7 +84,7 @@ bool toolbox_read(const json_t *body, const grammar_place *place, toolbox *out,
         return refuse(r, 400, "tool_choice", "tool_choice wants tools");
     }
     if (!json_is_array(tools) || json_array_size(tools) > TOOLS_MOST)
-        return wrong(r, "tools", "a list of up to 128", tools);
+        return field_wrong(r, "tools", "a list of up to 128", tools);
     if (c.none) return true;
     if (*grammar != NULL)
         return refuse(r, 400, "tools",

@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "tools/server/clock.h"
 
 typedef enum stage { STAGE_FIRST, STAGE_HEAD, STAGE_BODY, STAGE_REPLY } stage;
 
@@ -13,7 +14,7 @@ struct watched {
     watched *next, **back;
     int fd;
     stage stage;
-    int64_t since; /* seconds, when the stage began */
+    int64_t since_ns; /* when the stage began */
     void *sleeps;  /* the request that waits for news */
     bool ended;
 };
@@ -22,13 +23,6 @@ struct watch {
     pthread_mutex_t lock;
     watched *list;
 };
-
-static int64_t now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
-}
 
 watch *watch_new(void)
 {
@@ -49,7 +43,7 @@ watched *watch_opened(watch *w, int fd)
     watched *c = calloc(1, sizeof *c);
     if (c == NULL) return NULL;
     pthread_mutex_lock(&w->lock);
-    *c = (watched){.next = w->list, .back = &w->list, .fd = fd, .since = now_seconds()};
+    *c = (watched){.next = w->list, .back = &w->list, .fd = fd, .since_ns = clock_ns()};
     if (w->list != NULL) w->list->back = &c->next;
     w->list = c;
     pthread_mutex_unlock(&w->lock);
@@ -71,7 +65,7 @@ static void enter(watch *w, watched *c, stage now)
     if (c == NULL) return;
     pthread_mutex_lock(&w->lock);
     c->stage = now;
-    c->since = now_seconds();
+    c->since_ns = clock_ns();
     c->sleeps = NULL;
     pthread_mutex_unlock(&w->lock);
 }
@@ -104,7 +98,7 @@ static bool is_late(const watched *c, int64_t now)
     static const int seconds[] = {[STAGE_FIRST] = WATCH_HEAD_SECONDS,
                                   [STAGE_HEAD] = WATCH_IDLE_SECONDS + WATCH_HEAD_SECONDS,
                                   [STAGE_BODY] = WATCH_BODY_SECONDS};
-    return c->stage != STAGE_REPLY && now - c->since >= seconds[c->stage];
+    return c->stage != STAGE_REPLY && now - c->since_ns >= seconds[c->stage] * INT64_C(1000000000);
 }
 
 /* A client that sends no more has left: nobody who wants an answer does that before it is there. */
@@ -116,7 +110,7 @@ static bool has_left(const watched *c)
 
 void watch_look(watch *w, watch_left *left)
 {
-    const int64_t now = now_seconds();
+    const int64_t now = clock_ns();
     pthread_mutex_lock(&w->lock);
     for (watched *c = w->list; c != NULL; c = c->next) {
         if (c->ended) continue;
