@@ -13,17 +13,9 @@ if ! "$python" -c 'import openai, langchain_openai, litellm, llm, instructor, lm
         "$python" -m pip install --quiet --disable-pip-version-check openai==2.54.0 langchain-openai==1.7.3 \
             litellm==1.103.11 llm==0.32.1 instructor==1.17.0 'lm-eval[api]==0.4.13' themefinder==0.7.8 || exit 1
 fi
-room=$(mktemp -d)
-trap 'kill "$job" 2>/dev/null; rm -rf "$room"' EXIT
-"$b/pewter" synth "$room/tiny.gguf" --shape tiny,context=8192 --seed 1 >/dev/null || exit 1
-"$b/pewter" serve "$room/tiny.gguf" --port 0 -c 65536 >"$room/out" 2>"$room/err" &
-job=$!
-for _ in $(seq 100); do
-    grep -q '^listening' "$room/out" && break
-    sleep 0.1
-done
-port=$(sed -n 's/.*:\([0-9]*\)$/\1/p' "$room/out")
-export PEWTER_URL=http://127.0.0.1:$port PEWTER_MODEL=tiny PEWTER_KEY=key PYTHONPATH=tests/clients
+# shellcheck source=tests/service.bash
+. tests/service.bash
+export PEWTER_URL=$address PEWTER_MODEL=tiny PEWTER_KEY=key PYTHONPATH=tests/clients
 export OPENAI_API_KEY=key HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1 TIKTOKEN_CACHE_DIR=$PWD/$venv/tiktoken LITELLM_LOCAL_MODEL_COST_MAP=True
 
 # litellm carries the table that OpenAI's tokenizer counter would fetch.

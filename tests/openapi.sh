@@ -10,16 +10,8 @@ if [ ! -x "$venv/bin/schemathesis" ]; then
     python3 -m venv "$venv" &&
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check schemathesis==4.32.5 || exit 1
 fi
-room=$(mktemp -d)
-trap 'kill "$job" 2>/dev/null; rm -rf "$room"' EXIT
-"$b/pewter" synth "$room/tiny.gguf" --shape tiny,context=8192 --seed 1 >/dev/null || exit 1
-"$b/pewter" serve "$room/tiny.gguf" --port 0 -c 65536 >"$room/out" 2>"$room/err" &
-job=$!
-for _ in $(seq 100); do
-    grep -q '^listening' "$room/out" && break
-    sleep 0.1
-done
-address=$(sed -n 's/^listening on //p' "$room/out")
+# shellcheck source=tests/service.bash
+. tests/service.bash
 "$venv/bin/schemathesis" run docs/openapi.json --url "$address" --max-examples "${EXAMPLES:-100}" --seed "${SEED:-1}" \
     --request-timeout 10 --exclude-checks positive_data_acceptance >"$room/log" 2>&1
 status=$?

@@ -213,38 +213,69 @@ static pewter_status no_memory(size_t tokens, pewter_error *err)
     return PEWTER_E_MEMORY;
 }
 
+int32_t *common_ids(common_ids_fn *fill, const void *context, size_t guess, size_t *count,
+                    pewter_status *status, pewter_error *err)
+{
+    for (size_t cap = guess + 1;;) {
+        size_t need = 0;
+        int32_t *ids = malloc(cap * sizeof *ids);
+        if (ids == NULL) {
+            *status = no_memory(cap, err);
+            return NULL;
+        }
+        *status = fill(context, ids, cap, &need, err);
+        if (*status == PEWTER_OK && need <= cap) {
+            *count = need;
+            return ids;
+        }
+        explicit_bzero(ids, cap * sizeof *ids);
+        free(ids);
+        if (*status != PEWTER_OK) return NULL;
+        cap = need;
+    }
+}
+
+typedef struct plain_text {
+    const pewter_model *model;
+    const char *text;
+    size_t bytes;
+    bool special, bos;
+} plain_text;
+
+static pewter_status fill_text(const void *context, int32_t *ids, size_t cap, size_t *count,
+                               pewter_error *err)
+{
+    const plain_text *t = context;
+    return pewter_tokenize(t->model, t->text, t->bytes, t->special, t->bos, ids, cap, count, err);
+}
+
 int32_t *common_tokenize(const pewter_model *model, const char *text, size_t bytes, bool special,
                          bool bos, size_t *count, pewter_status *status, pewter_error *err)
 {
-    size_t need = 0;
-    *status = pewter_tokenize(model, text, bytes, special, bos, NULL, 0, &need, err);
-    if (*status != PEWTER_OK) return NULL;
-    int32_t *ids = malloc((need + 1) * sizeof *ids);
-    if (ids == NULL) {
-        *status = no_memory(need, err);
-        return NULL;
-    }
-    *status = pewter_tokenize(model, text, bytes, special, bos, ids, need, count, err);
-    if (*status == PEWTER_OK) return ids;
-    free(ids);
-    return NULL;
+    const plain_text t = {model, text, bytes, special, bos};
+    return common_ids(fill_text, &t, common_ids_guess(bytes), count, status, err);
+}
+
+typedef struct conversation {
+    const pewter_model *model;
+    const pewter_message *messages;
+    size_t n;
+} conversation;
+
+static pewter_status fill_chat(const void *context, int32_t *ids, size_t cap, size_t *count,
+                               pewter_error *err)
+{
+    const conversation *c = context;
+    return pewter_chat_prompt(c->model, c->messages, c->n, true, ids, cap, count, err);
 }
 
 int32_t *common_chat_ids(const pewter_model *model, const pewter_message *messages, size_t n,
                          size_t *count, pewter_status *status, pewter_error *err)
 {
-    size_t need = 0;
-    *status = pewter_chat_prompt(model, messages, n, true, NULL, 0, &need, err);
-    if (*status != PEWTER_OK) return NULL;
-    int32_t *ids = malloc((need + 1) * sizeof *ids);
-    if (ids == NULL) {
-        *status = no_memory(need, err);
-        return NULL;
-    }
-    *status = pewter_chat_prompt(model, messages, n, true, ids, need, count, err);
-    if (*status == PEWTER_OK) return ids;
-    free(ids);
-    return NULL;
+    const conversation c = {model, messages, n};
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++) bytes += strlen(messages[i].content);
+    return common_ids(fill_chat, &c, common_ids_guess(bytes), count, status, err);
 }
 
 /* ---- Output ---------------------------------------------------------------------------------- */

@@ -55,6 +55,19 @@ typedef pewter_status common_writer(void *context, char *buf, size_t cap, size_t
                                     pewter_error *err);
 char *common_text(common_writer *write, void *context, pewter_status *status, pewter_error *err);
 
+/* Calls what writes tokens as pewter_tokenize does until they fit, once where `guess` is enough: a long prompt is not
+ * made twice. The caller frees them. NULL: *status says why. */
+typedef pewter_status common_ids_fn(const void *context, int32_t *ids, size_t cap, size_t *count,
+                                    pewter_error *err);
+int32_t *common_ids(common_ids_fn *fill, const void *context, size_t guess, size_t *count,
+                    pewter_status *status, pewter_error *err);
+
+/* A guess for a text of so many bytes: most have fewer tokens. */
+static inline size_t common_ids_guess(size_t bytes)
+{
+    return bytes / 2 + 256;
+}
+
 /* Tokens of a text; the caller frees them. NULL: *status says why. */
 int32_t *common_tokenize(const pewter_model *model, const char *text, size_t bytes, bool special,
                          bool bos, size_t *count, pewter_status *status, pewter_error *err);

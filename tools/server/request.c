@@ -167,21 +167,28 @@ static void dump_free(dump *d)
     pw_json_text_free(d->text);
 }
 
-/* Tokens of a conversation, through the model's template. */
-static bool render(const pewter_model *model, const dump *messages, const dump *tools, bool generation,
-                   int32_t **ids, size_t *n, refusal *r)
+/* A conversation on its way through the model's template. */
+typedef struct rendering {
+    const pewter_model *model;
+    dump messages, tools;
+    bool generation;
+} rendering;
+
+static pewter_status fill_ids(const void *context, int32_t *ids, size_t cap, size_t *count,
+                              pewter_error *err)
 {
+    const rendering *c = context;
+    return pewter_chat_prompt_json(c->model, c->messages.text, c->messages.bytes, c->tools.text,
+                                   c->tools.bytes, c->generation, ids, cap, count, err);
+}
+
+static bool render(const rendering *c, int32_t **ids, size_t *n, refusal *r)
+{
+    pewter_status status;
     pewter_error err;
-    size_t need = 0;
-    pewter_status status =
-        pewter_chat_prompt_json(model, messages->text, messages->bytes, tools->text, tools->bytes,
-                                generation, NULL, 0, &need, &err);
-    if (status != PEWTER_OK) return refuse_status(r, status, &err);
-    *ids = malloc((need + 1) * sizeof **ids);
-    if (*ids == NULL) return refuse(r, 503, NULL, "no memory for %zu tokens", need);
-    status = pewter_chat_prompt_json(model, messages->text, messages->bytes, tools->text,
-                                     tools->bytes, generation, *ids, need, n, &err);
-    return status == PEWTER_OK || refuse_status(r, status, &err);
+    *ids = common_ids(fill_ids, c, common_ids_guess(c->messages.bytes + c->tools.bytes), n, &status,
+                      &err);
+    return *ids != NULL || refuse_status(r, status, &err);
 }
 
 /* The tools go to the template where it tells of them, else into the first message. */
@@ -190,12 +197,12 @@ static bool chat_ids(const pewter_model *model, const json_t *list, const toolbo
 {
     json_t *messages = messages_read(list, box->tools, &box->format, r);
     if (messages == NULL) return false;
-    dump text = {0}, tools = {0};
-    const bool ok = dump_json(messages, &text, r) &&
-                    dump_json(box->format.listed ? box->tools : NULL, &tools, r) &&
-                    render(model, &text, &tools, generation, ids, n, r);
-    dump_free(&text);
-    dump_free(&tools);
+    rendering c = {.model = model, .generation = generation};
+    const bool ok = dump_json(messages, &c.messages, r) &&
+                    dump_json(box->format.listed ? box->tools : NULL, &c.tools, r) &&
+                    render(&c, ids, n, r);
+    dump_free(&c.messages);
+    dump_free(&c.tools);
     json_decref(messages);
     return ok;
 }
