@@ -74,7 +74,10 @@ flags_amx        = -mamx-tile -mamx-int8 -mamx-bf16
 flags_dotprod    = -march=armv8.2-a+dotprod
 flags_i8mm       = -march=armv8.2-a+dotprod+i8mm+bf16
 isa  = $(flags_$(lastword $(subst _, ,$(basename $(notdir $1)))))
-room = $(if $(filter kernels/% bench/base/x86/% bench/base/arm/%,$1),$(call isa,$1),$(zero_init))
+# Fuzz targets read files; kernels, which no input reaches, would take most of their build.
+unsanitized = -fno-sanitize=address -fno-sanitize=undefined -fno-sanitize=fuzzer-no-link
+plain = $(if $(filter fuzz,$(MODE)),$(if $(filter kernels/cpu/%,$1),$(unsanitized)))
+room = $(if $(filter kernels/% bench/base/x86/% bench/base/arm/%,$1),$(call isa,$1) $(call plain,$1),$(zero_init))
 
 # ---- Sources -------------------------------------------------------------------------------------
 

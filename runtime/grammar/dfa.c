@@ -25,7 +25,7 @@ static pewter_status no_memory(pewter_error *err)
 static pewter_status grow(builder *b)
 {
     pw_dfa *d = b->out;
-    const int32_t n = d->n, cap = b->cap == 0 ? 32 : b->cap * 2;
+    const int32_t n = b->cap == 0 ? 0 : d->n, cap = b->cap == 0 ? 32 : b->cap * 2;
     int32_t **sets = pw_arena_array(&b->room->arena, (size_t)cap, sizeof *sets);
     uint64_t *hashes = pw_arena_array(&b->room->arena, (size_t)cap, sizeof *hashes);
     int32_t *slots = pw_arena_array(&b->room->arena, 4 * (size_t)cap, sizeof *slots);

@@ -128,7 +128,7 @@ static pewter_status take_literal(parser *p, int32_t from, int32_t *to)
 {
     while (!take(p, "\"")) {
         if (p->at >= p->bytes) return broken(p, "a '\"' wanted");
-        uint32_t code;
+        uint32_t code = 0;
         char text[4];
         PW_TRY(take_char(p, &code));
         from = pw_rules_text(p->g, from, text, pw_utf8_put(code, text));
@@ -144,9 +144,9 @@ static pewter_status take_class(parser *p, int32_t from, int32_t *to)
     pw_chars set = {0};
     while (!take(p, "]")) {
         if (p->at >= p->bytes) return broken(p, "a ']' wanted");
-        uint32_t lo, hi;
+        uint32_t lo = 0;
         PW_TRY(take_char(p, &lo));
-        hi = lo;
+        uint32_t hi = lo;
         if (peek(p) == '-' && p->at + 1 < p->bytes && p->text[p->at + 1] != ']') {
             p->at++;
             PW_TRY(take_char(p, &hi));
@@ -179,7 +179,7 @@ static pewter_status take_atom(parser *p, int32_t from, int32_t *to)
         p->depth--;
         return take(p, ")") ? PEWTER_OK : broken(p, "a ')' wanted");
     }
-    int32_t rule;
+    int32_t rule = -1;
     if (!is_name(peek(p))) return broken(p, "a name, literal, class or group wanted");
     PW_TRY(take_name(p, &rule));
     *to = pw_rules_node(p->g);
@@ -283,7 +283,7 @@ static pewter_status take_choice(parser *p, bool lines, int32_t from, int32_t *t
 
 static pewter_status take_rule(parser *p)
 {
-    int32_t rule, end;
+    int32_t rule = -1, end;
     PW_TRY(take_name(p, &rule));
     skip(p, false);
     if (!take(p, "::=")) return broken(p, "'::=' wanted");

@@ -30,7 +30,7 @@ static void add_range(pw_rules *g, int32_t from, int32_t to, uint32_t lo, uint32
             }
             if ((part & tail) != tail) part = (part & ~tail) - 1;
         }
-        char first[4], last[4];
+        char first[4] = {0}, last[4] = {0};
         const size_t size = pw_utf8_put(lo, first);
         (void)pw_utf8_put(part, last);
         add_path(g, from, to, first, last, size);
