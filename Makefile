@@ -102,7 +102,8 @@ bench_kernel_objects = $(patsubst %.c,$B/%.o,$(wildcard bench/*.c) \
   $(filter-out $B/tests/check/main.o,$(pwcheck_objects))
 
 # The private parts of the library that the command uses too are linked into it once more.
-tool_objects    = $(patsubst %.c,$B/%.o,$(wildcard tools/*.c tools/server/*.c) runtime/text/json.c kernels/features.c) \
+server_objects  = $(patsubst %.c,$B/%.o,$(wildcard tools/server/*.c))
+tool_objects    = $(server_objects) $(patsubst %.c,$B/%.o,$(wildcard tools/*.c) runtime/text/json.c kernels/features.c) \
   $(bench_model_objects) $(bench_base_objects)
 support_objects = $(patsubst %.c,$B/%.o,$(wildcard tests/support/*.c))
 pwcheck_objects = $(patsubst %.c,$B/%.o,$(wildcard tests/check/*.c))
@@ -219,9 +220,11 @@ $B/fits: $B/tests/schema/fits.o $(test_parts)
 	@echo "  LINK  $@"
 	$Q $(link) -o $@ $^ $(LDLIBS)
 
+$B/tests/fuzz/fuzz_http: $(server_objects) $B/tools/common.o $B/tools/args.o $B/tools/textbuf.o
+$B/tests/fuzz/fuzz_http: LDLIBS += $(tool_libs)
 $(fuzz): $B/%: $B/%.o $(test_parts)
 	@echo "  LINK  $@"
-	$Q $(link) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$Q $(link) -fsanitize=fuzzer -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS)
 
 .SECONDARY:
 

@@ -58,6 +58,7 @@ need_check() {
     need libcmocka-dev has_library cmocka
     need curl has_command curl
     need python3-jsonschema has_jsonschema
+    need strace has_command strace
 }
 
 has_cxx_header() { printf '#include <%s>\n' "$1" | "${CXX:-g++}" -E -o /dev/null -xc++ - 2>/dev/null; }

@@ -16,6 +16,7 @@ struct watched {
     stage stage;
     int64_t since_ns; /* when the stage began */
     void *sleeps;  /* the request that waits for news */
+    bool halted; /* at the last look nothing more could come */
     bool ended;
 };
 
@@ -67,6 +68,7 @@ static void enter(watch *w, watched *c, stage now)
     c->stage = now;
     c->since_ns = clock_ns();
     c->sleeps = NULL;
+    c->halted = false;
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -108,13 +110,24 @@ static bool has_left(const watched *c)
     return poll(&at, 1, 0) > 0 && (at.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
+/* A client that has left amid a request, all of which was read: libmicrohttpd, told of a last piece and the end at once,
+ * may wait for more. At the first look it may not have come to that piece yet. */
+static bool is_cut_off(watched *c)
+{
+    char next;
+    const bool before = c->halted;
+    c->halted = c->stage != STAGE_REPLY && has_left(c) &&
+                recv(c->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+    return before && c->halted;
+}
+
 void watch_look(watch *w, watch_left *left)
 {
     const int64_t now = clock_ns();
     pthread_mutex_lock(&w->lock);
     for (watched *c = w->list; c != NULL; c = c->next) {
         if (c->ended) continue;
-        if (is_late(c, now)) {
+        if (is_late(c, now) || is_cut_off(c)) {
             c->ended = true;
             (void)shutdown(c->fd, SHUT_RDWR);
         } else if (c->sleeps != NULL && has_left(c)) {
