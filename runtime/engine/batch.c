@@ -104,18 +104,6 @@ static bool wants_all(const pewter_session *s)
     return s->options.prompt_logprobs && s->computed < s->prompt_end;
 }
 
-/* Tokens of prompts that a step may take beside `answers` under way: all that fit where there are none. Else their
- * next tokens should not wait much longer than without the prompts. */
-static int64_t prompt_room(const pewter_model *model)
-{
-    enum { LEAST = 8, UNKNOWN = 32 };
-    const int64_t room = model->plan->width - model->room.n_tokens;
-    if (model->room.n_tokens == 0) return room;
-    if (model->decode_ns <= 0.0 || model->prompt_ns <= 0.0) return pw_min(room, UNKNOWN);
-    const double tokens = 0.5 * model->decode_ns / model->prompt_ns;
-    return pw_min(room, tokens < LEAST ? LEAST : tokens > 1e6 ? room : (int64_t)tokens);
-}
-
 /* Whether what a session has to compute is of its answer: the token that was drawn, and those that its grammar has
  * forced behind it. */
 static bool answers(const pewter_session *s)
@@ -123,32 +111,58 @@ static bool answers(const pewter_session *s)
     return s->n_tokens - s->computed == 1 || s->computed >= s->prompt_end;
 }
 
-/* Sessions that generate come first, few tokens each; prompts share what is left. */
+/* Adds what there is to compute of a session, so that the batch has at most `most` tokens. */
+static pewter_status take_part(pewter_model *model, pewter_session *s, int64_t most,
+                               pewter_error *err)
+{
+    const int64_t rows = model->plan->outputs - model->room.n_rows;
+    int64_t pending = s->n_tokens - s->computed;
+    if (!s->running || pending < 1 || is_in_batch(model, s)) return PEWTER_OK;
+    if (atomic_load(&s->cancelled) != 0) {
+        end(s, PEWTER_FINISH_CANCELLED);
+        return PEWTER_OK;
+    }
+    if (most <= model->room.n_tokens || rows < 1 || !pw_answer_has_room(&s->answer))
+        return PEWTER_OK;
+    if (s->n_pages == 0 && !may_return(model, s)) return PEWTER_OK;
+    if (!answers(s)) {
+        pw_prefix_match(s);
+        if (pw_prefix_under_way(s)) return PEWTER_OK;
+        pending = s->n_tokens - s->computed;
+    }
+    int64_t count = pw_min(pending, most - model->room.n_tokens);
+    if (wants_all(s)) count = pw_min(count, rows);
+    return add_or_wait(model, s, count, wants_all(s) ? count : count == pending, err);
+}
+
+/* The prompt of which least is left; NULL: there are not two. */
+static pewter_session *shortest_prompt(const pewter_model *model)
+{
+    pewter_session *found = NULL;
+    int count = 0;
+    for (pewter_session *s = model->sessions; s != NULL; s = s->next) {
+        const int64_t pending = s->n_tokens - s->computed;
+        if (!s->running || pending < 1 || answers(s)) continue;
+        count++;
+        if (found == NULL || pending < found->n_tokens - found->computed) found = s;
+    }
+    return count > 1 ? found : NULL;
+}
+
+/* Sessions that generate come first, few tokens each. Prompts share what is left: up to half is the shortest one's, so
+ * that a question does not wait for all of a book; the others come in the order of their age. */
 static pewter_status collect(pewter_model *model, pewter_error *err)
 {
-    const pw_plan *plan = model->plan;
-    int64_t most = plan->width; /* tokens in the batch */
-    for (int pass = 0; pass < 2; pass++) {
-        if (pass == 1) most = model->room.n_tokens + prompt_room(model);
-        for (pewter_session *s = model->sessions; s != NULL; s = s->next) {
-            int64_t pending = s->n_tokens - s->computed;
-            if (!s->running || pending < 1 || answers(s) != (pass == 0)) continue;
-            if (atomic_load(&s->cancelled) != 0) {
-                end(s, PEWTER_FINISH_CANCELLED);
-                continue;
-            }
-            const int64_t rows = plan->outputs - model->room.n_rows;
-            if (most <= model->room.n_tokens || rows < 1) return PEWTER_OK;
-            if (!pw_answer_has_room(&s->answer)) continue;
-            if (s->n_pages == 0 && !may_return(model, s)) continue;
-            if (pass == 1) pw_prefix_match(s);
-            if (pass == 1 && pw_prefix_under_way(s)) continue;
-            pending = s->n_tokens - s->computed;
-            int64_t count = pw_min(pending, most - model->room.n_tokens);
-            if (wants_all(s)) count = pw_min(count, rows);
-            PW_TRY(add_or_wait(model, s, count, wants_all(s) ? count : count == pending, err));
-        }
-    }
+    const pw_batch_room *room = &model->room;
+    const int64_t width = model->plan->width;
+    for (pewter_session *s = model->sessions; s != NULL; s = s->next)
+        if (answers(s)) PW_TRY(take_part(model, s, width, err));
+    const int64_t begin = room->n_tokens,
+                  most = begin + pw_pace_room(&model->pace, begin, width - begin);
+    pewter_session *quick = shortest_prompt(model);
+    if (quick != NULL) PW_TRY(take_part(model, quick, begin + (most - begin + 1) / 2, err));
+    for (pewter_session *s = model->sessions; s != NULL; s = s->next)
+        if (!answers(s)) PW_TRY(take_part(model, s, most, err));
     return PEWTER_OK;
 }
 
@@ -233,21 +247,13 @@ static void take_results(pewter_model *model, const float *logits, int64_t ns)
     }
 }
 
-/* Learns from a step how long answers and prompts take. */
 static void note_pace(pewter_model *model, double ns)
 {
-    enum { MEMORY = 8 }; /* steps */
     const pw_batch_room *room = &model->room;
     int64_t drawn = 0;
     for (int64_t i = 0; i < room->batch.n_sequences; i++)
         drawn += answers(room->sessions[i]) ? room->sequences[i].count : 0;
-    const int64_t prompts = room->n_tokens - drawn;
-    double *known = prompts == 0 ? &model->decode_ns : &model->prompt_ns;
-    if (prompts > 0 && drawn > 0 && model->decode_ns <= 0.0) return;
-    const double now =
-        prompts == 0 ? ns : (drawn > 0 ? ns - model->decode_ns : ns) / (double)prompts;
-    if (now <= 0.0) return;
-    *known += (now - *known) / (*known > 0.0 ? MEMORY : 1);
+    pw_pace_note(&model->pace, drawn, room->n_tokens - drawn, ns);
 }
 
 pewter_status pw_batch_step(pewter_model *model, size_t *ready, pewter_error *err)

@@ -9,6 +9,7 @@
 #include "runtime/engine/answer.h"
 #include "runtime/engine/kv.h"
 #include "runtime/engine/logprob.h"
+#include "runtime/engine/pace.h"
 #include "runtime/engine/sampler.h"
 #include "runtime/grammar/grammar.h"
 #include "runtime/model/model.h"
@@ -53,9 +54,7 @@ struct pewter_model {
     pw_sampler_scratch sampler;
     pw_trie trie;    /* made when the first session has a grammar; nodes NULL: not yet */
     int64_t context; /* positions that sessions may hold together */
-    double decode_ns,
-        prompt_ns; /* of late: a step without prompts, and what a token of a prompt adds; 0: not
-                                  * known */
+    pw_pace pace;
     pewter_session *sessions; /* oldest first */
     atomic_int stop;          /* a session in the batch under way was cancelled */
 };

@@ -11,24 +11,29 @@ pewter_status pw_kv_init(pw_kv *kv, pw_arena *arena, int32_t pages, pw_run *run,
         .pages = pages, .n_free = pages, .run = run, .n_slots = 1, .oldest = -1, .newest = -1};
     while (kv->n_slots < pages) kv->n_slots *= 2;
     kv->entries = pw_arena_array(arena, (size_t)pages, sizeof *kv->entries);
-    kv->slots = pw_arena_array(arena, (size_t)kv->n_slots, sizeof *kv->slots);
+    for (int t = 0; t < PW_KV_TABLES; t++) {
+        kv->slots[t] = pw_arena_array(arena, (size_t)kv->n_slots, sizeof **kv->slots);
+        if (kv->slots[t] != NULL)
+            memset(kv->slots[t], 0xff, (size_t)kv->n_slots * sizeof **kv->slots);
+    }
     kv->free = pw_arena_array(arena, (size_t)pages, sizeof *kv->free);
     kv->holders = pw_arena_array(arena, (size_t)pages, sizeof *kv->holders);
     kv->used = pw_arena_array(arena, (size_t)pages, sizeof *kv->used);
     if (kv->free == NULL || kv->holders == NULL || kv->used == NULL || kv->entries == NULL ||
-        kv->slots == NULL)
+        kv->slots[PW_KV_WHOLE] == NULL || kv->slots[PW_KV_FAMILY] == NULL)
         return pw_fail(err, PEWTER_E_MEMORY, "no memory for a table of %d pages", pages);
-    memset(kv->slots, 0xff, (size_t)kv->n_slots * sizeof *kv->slots);
     for (int32_t i = 0; i < pages; i++) kv->free[i] = pages - 1 - i;
     return PEWTER_OK;
 }
 
 /* ---- Pages that can be found ----------------------------------------------------------------- */
 
-static int32_t slot_of(const pw_kv *kv, const pw_kv_key *key)
+static int32_t slot_of(const pw_kv *kv, int table, const pw_kv_key *key)
 {
+    const int tokens = table == PW_KV_WHOLE ? PW_PAGE : 0;
     uint64_t hash = key->salt ^ key->parent * 0x9e3779b97f4a7c15u;
-    for (int i = 0; i < PW_PAGE; i++) {
+    hash ^= hash >> 29;
+    for (int i = 0; i < tokens; i++) {
         hash = (hash ^ (uint32_t)key->tokens[i]) * 0x9e3779b97f4a7c15u;
         hash ^= hash >> 29;
     }
@@ -37,13 +42,33 @@ static int32_t slot_of(const pw_kv *kv, const pw_kv_key *key)
 
 int32_t pw_kv_find(const pw_kv *kv, const pw_kv_key *key)
 {
-    for (int32_t page = kv->slots[slot_of(kv, key)]; page >= 0; page = kv->entries[page].next) {
+    const int32_t slot = slot_of(kv, PW_KV_WHOLE, key);
+    for (int32_t page = kv->slots[PW_KV_WHOLE][slot]; page >= 0;
+         page = kv->entries[page].next[PW_KV_WHOLE]) {
         const pw_kv_entry *e = &kv->entries[page];
         if (e->salt == key->salt && e->parent == key->parent &&
             memcmp(e->tokens, key->tokens, sizeof e->tokens) == 0)
             return page;
     }
     return -1;
+}
+
+int32_t pw_kv_find_part(const pw_kv *kv, const pw_kv_key *key, int32_t n, int32_t *common)
+{
+    const int32_t slot = slot_of(kv, PW_KV_FAMILY, key);
+    int32_t found = -1;
+    *common = 0;
+    for (int32_t page = kv->slots[PW_KV_FAMILY][slot]; page >= 0;
+         page = kv->entries[page].next[PW_KV_FAMILY]) {
+        const pw_kv_entry *e = &kv->entries[page];
+        if (e->salt != key->salt || e->parent != key->parent) continue;
+        int32_t equal = 0;
+        while (equal < n && e->tokens[equal] == key->tokens[equal]) equal++;
+        if (equal <= *common) continue;
+        *common = equal;
+        found = page;
+    }
+    return found;
 }
 
 void pw_kv_share(pw_kv *kv, int32_t page, const pw_kv_key *key)
@@ -53,21 +78,25 @@ void pw_kv_share(pw_kv *kv, int32_t page, const pw_kv_key *key)
     *e = (pw_kv_entry){.serial = ++kv->serials,
                        .salt = key->salt,
                        .parent = key->parent,
-                       .slot = slot_of(kv, key),
                        .newer = -1,
                        .older = -1};
     memcpy(e->tokens, key->tokens, sizeof e->tokens);
-    e->next = kv->slots[e->slot];
-    kv->slots[e->slot] = page;
+    for (int t = 0; t < PW_KV_TABLES; t++) {
+        e->slot[t] = slot_of(kv, t, key);
+        e->next[t] = kv->slots[t][e->slot[t]];
+        kv->slots[t][e->slot[t]] = page;
+    }
 }
 
 static void forget(pw_kv *kv, int32_t page)
 {
     pw_kv_entry *e = &kv->entries[page];
     if (e->serial == 0) return;
-    int32_t *at = &kv->slots[e->slot];
-    while (*at != page) at = &kv->entries[*at].next;
-    *at = e->next;
+    for (int t = 0; t < PW_KV_TABLES; t++) {
+        int32_t *at = &kv->slots[t][e->slot[t]];
+        while (*at != page) at = &kv->entries[*at].next[t];
+        *at = e->next[t];
+    }
     e->serial = 0;
 }
 
@@ -152,6 +181,27 @@ void pw_kv_drop(pw_kv *kv, int32_t page)
         kv->free[kv->n_free++] = page;
 }
 
+static pewter_status take_copy(pw_kv *kv, int32_t from, int32_t *page, pewter_error *err)
+{
+    int32_t copy = 0;
+    PW_TRY(pop(kv, &copy, err));
+    kv->used[copy] = true;
+    const pewter_status status = pw_run_copy_page(kv->run, from, copy, err);
+    if (status != PEWTER_OK)
+        pw_kv_drop(kv, copy);
+    else
+        *page = copy;
+    return status;
+}
+
+pewter_status pw_kv_take_copy(pw_kv *kv, int32_t from, int32_t *page, pewter_error *err)
+{
+    pw_kv_hold(kv, from); /* lest it is forgotten for its copy */
+    const pewter_status status = take_copy(kv, from, page, err);
+    pw_kv_drop(kv, from);
+    return status;
+}
+
 pewter_status pw_kv_own(pw_kv *kv, int32_t *page, pewter_error *err)
 {
     if (kv->holders[*page] == 1) {
@@ -159,13 +209,7 @@ pewter_status pw_kv_own(pw_kv *kv, int32_t *page, pewter_error *err)
         return PEWTER_OK;
     }
     int32_t copy = 0;
-    PW_TRY(pop(kv, &copy, err));
-    kv->used[copy] = true;
-    const pewter_status status = pw_run_copy_page(kv->run, *page, copy, err);
-    if (status != PEWTER_OK) {
-        pw_kv_drop(kv, copy);
-        return status;
-    }
+    PW_TRY(take_copy(kv, *page, &copy, err));
     pw_kv_drop(kv, *page);
     *page = copy;
     return PEWTER_OK;

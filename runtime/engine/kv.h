@@ -12,13 +12,17 @@ typedef struct pw_kv_key {
     const int32_t *tokens; /* [PW_PAGE] */
 } pw_kv_key;
 
+/* How pages are found: by their keys, and by keys without tokens. */
+enum { PW_KV_WHOLE, PW_KV_FAMILY, PW_KV_TABLES };
+
 /* What is known of a page that can be found. */
 typedef struct pw_kv_entry {
     uint64_t serial; /* never given twice; 0: the page cannot be found */
     uint64_t salt, parent;
     int32_t tokens[PW_PAGE];
-    int32_t slot, next;   /* of the table, and the next page there; -1: none */
-    int32_t newer, older; /* pages that nobody holds, by when they were last held; -1: none */
+    int32_t slot[PW_KV_TABLES],
+        next[PW_KV_TABLES]; /* of each table, and the next page there; -1: none */
+    int32_t newer, older;   /* pages that nobody holds, by when they were last held; -1: none */
 } pw_kv_entry;
 
 typedef struct pw_kv {
@@ -27,8 +31,8 @@ typedef struct pw_kv {
     bool *used;       /* [pages]: has held keys before, so must be cleared */
     int32_t pages, n_free;
     pw_run *run;
-    pw_kv_entry *entries; /* [pages] */
-    int32_t *slots;       /* [n_slots]: pages by their keys; -1: none */
+    pw_kv_entry *entries;         /* [pages] */
+    int32_t *slots[PW_KV_TABLES]; /* [n_slots] each: the first page; -1: none */
     int32_t n_slots;
     int32_t oldest, newest, n_idle; /* pages that can be found and that nobody holds */
     uint64_t serials;               /* given so far */
@@ -57,6 +61,13 @@ static inline int32_t pw_kv_available(const pw_kv *kv)
 
 /* The page with that key, token by token; -1: none. */
 int32_t pw_kv_find(const pw_kv *kv, const pw_kv_key *key);
+
+/* Of the pages with that key but for their tokens, the one that begins with most of the key's; *common: with how many,
+ * at most `n`. -1: none begins with any. */
+int32_t pw_kv_find_part(const pw_kv *kv, const pw_kv_key *key, int32_t n, int32_t *common);
+
+/* A copy of a page that can be found, held once; as pw_kv_take where no page is free. */
+PW_MUST pewter_status pw_kv_take_copy(pw_kv *kv, int32_t from, int32_t *page, pewter_error *err);
 
 /* From here on the page, which is full, is found. No page may be found by the key yet. */
 void pw_kv_share(pw_kv *kv, int32_t page, const pw_kv_key *key);

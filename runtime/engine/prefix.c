@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "pw/num.h"
+
 /* What page `p` of a session is found by; false where those in front of it are not found themselves. */
 static bool key_of(const pewter_session *s, int64_t p, pw_kv_key *key)
 {
@@ -21,19 +23,44 @@ static void put_page(pewter_session *s, int64_t p, int32_t page)
     s->pages[p] = page;
 }
 
+static void found(pewter_session *s, int64_t tokens)
+{
+    s->computed += tokens;
+    if (s->computed <= s->prompt_end) s->model->kv.found += (uint64_t)tokens;
+}
+
+/* Where a page begins like one that is there, that one is copied. */
+static void match_part(pewter_session *s, const pw_kv_key *key)
+{
+    enum { LEAST = 8 }; /* tokens, fewer of which are not worth a copy */
+    pw_kv *kv = &s->model->kv;
+    const int64_t p = s->computed / PW_PAGE;
+    int32_t common, page;
+    const int64_t most = pw_min(PW_PAGE, s->n_tokens - 1 - s->computed);
+    const int32_t from = pw_kv_find_part(kv, key, (int32_t)most, &common);
+    if (from < 0 || common < LEAST || pw_kv_take_copy(kv, from, &page, NULL) != PEWTER_OK) return;
+    put_page(s, p, page);
+    pw_kv_drop(kv, page); /* put_page holds it */
+    found(s, common);
+}
+
 void pw_prefix_match(pewter_session *s)
 {
     pw_kv *kv = &s->model->kv;
     /* What is asked of every token of the prompt cannot be read off its keys. */
     if (s->options.share == 0 || s->options.prompt_logprobs) return;
-    while (s->computed % PW_PAGE == 0 && s->computed + PW_PAGE < s->n_tokens) {
+    while (s->computed % PW_PAGE == 0 && s->computed + 1 < s->n_tokens) {
         const int64_t p = s->computed / PW_PAGE;
+        const bool whole = s->computed + PW_PAGE < s->n_tokens;
         pw_kv_key key;
-        const int32_t page = key_of(s, p, &key) ? pw_kv_find(kv, &key) : -1;
-        if (page < 0) return;
+        if (!key_of(s, p, &key)) return;
+        const int32_t page = whole ? pw_kv_find(kv, &key) : -1;
+        if (page < 0) {
+            match_part(s, &key);
+            return;
+        }
         put_page(s, p, page);
-        s->computed += PW_PAGE;
-        if (s->computed <= s->prompt_end) kv->found += PW_PAGE;
+        found(s, PW_PAGE);
     }
 }
 

@@ -4,8 +4,8 @@
 
 #include "runtime/engine/engine.h"
 
-/* Takes pages that are there already for tokens that the session would compute next; one token at least is left
- * to compute. */
+/* Takes pages that are there already for tokens that the session would compute next, of the last one a copy where only
+ * its beginning is equal; one token at least is left to compute. */
 void pw_prefix_match(pewter_session *session);
 
 /* Lets others find the pages that the session has filled. */

@@ -88,6 +88,13 @@ static void test_shared_beginnings(void **state)
     answer_shared(f, engine, model, 7, ids, PROMPT, other, &computed);
     assert_int_equal(computed, PROMPT - 128);
     ids[130] ^= 1;
+    /* Of a page that differs in its midst the tokens in front of that are found. */
+    ids[100] ^= 1;
+    answer_shared(f, engine, model, 7, ids, PROMPT, other, &computed);
+    assert_int_equal(computed, PROMPT - 100);
+    answer_shared(f, engine, model, 0, ids, PROMPT, longer, &computed);
+    assert_string_equal(other->text, longer->text);
+    ids[100] ^= 1;
     pewter_kv_use use = {.size = sizeof use};
     fixture_must(f, pewter_kv_use_get(model, &use, &f->err));
     assert_int_equal(use.held, 0);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "pw/num.h"
 #include "pw/rng.h"
 #include "pw/status.h"
 #include "runtime/engine/kv.h"
@@ -144,6 +145,79 @@ static void test_against_plain_lists(void **state)
     pw_arena_free(&b.arena);
 }
 
+/* ---- Pages that are found -------------------------------------------------------------------- */
+
+/* What stands in a page: two runs of tokens, so that many begin alike. */
+static void fill(pw_rng *rng, int32_t *tokens)
+{
+    const int64_t same = pw_rng_range(rng, 0, PW_PAGE);
+    for (int i = 0; i < PW_PAGE; i++) tokens[i] = i < same ? 1 : 2;
+}
+
+static int32_t common_of(const int32_t *a, const int32_t *b, int32_t n)
+{
+    int32_t common = 0;
+    while (common < n && a[common] == b[common]) common++;
+    return common;
+}
+
+/* Looks at every page that has a serial number. */
+static void check_found(const bench *b, const pw_kv_key *key, int32_t n)
+{
+    int32_t whole = -1, best = 0, common;
+    for (int32_t p = 0; p < PAGES; p++) {
+        const pw_kv_entry *e = &b->kv.entries[p];
+        if (e->serial == 0 || e->salt != key->salt || e->parent != key->parent) continue;
+        const int32_t equal = common_of(e->tokens, key->tokens, PW_PAGE);
+        if (equal == PW_PAGE) whole = p;
+        if (pw_min(equal, n) > best) best = (int32_t)pw_min(equal, n);
+    }
+    assert_int_equal(pw_kv_find(&b->kv, key), whole);
+    const int32_t part = pw_kv_find_part(&b->kv, key, n, &common);
+    assert_int_equal(common, best);
+    assert_int_equal(part >= 0, best > 0);
+    if (part >= 0) assert_true(common_of(b->kv.entries[part].tokens, key->tokens, n) == best);
+}
+
+/* Pages that two owners share, with one of three pages in front; nobody holds them, and the oldest are forgotten. */
+static void test_finds_whole_pages_and_parts(void **state)
+{
+    (void)state;
+    static bench b;
+    pw_rng rng = {.state = 7};
+    int32_t tokens[PW_PAGE], page, copy, found = 0;
+    set_up(&b);
+    for (int round = 0; round < 20000; round++) {
+        fill(&rng, tokens);
+        const pw_kv_key key = {.salt = (uint64_t)pw_rng_range(&rng, 1, 2),
+                               .parent = (uint64_t)pw_rng_range(&rng, 0, 2),
+                               .tokens = tokens};
+        check_found(&b, &key, (int32_t)pw_rng_range(&rng, 1, PW_PAGE));
+        page = pw_kv_find(&b.kv, &key);
+        if (page >= 0) {
+            found++;
+            failing = pw_rng_range(&rng, 0, 9) == 0 ? 0 : -1;
+            const bool fails = failing == 0;
+            contents[page][0] = round;
+            const pewter_status status = pw_kv_take_copy(&b.kv, page, &copy, NULL);
+            failing = -1;
+            assert_int_equal(status, fails ? PEWTER_E_DEVICE : PEWTER_OK);
+            assert_true(pw_kv_serial(&b.kv, page) != 0);
+            if (fails) continue;
+            assert_int_equal(contents[copy][0], round);
+            assert_true(copy != page && pw_kv_serial(&b.kv, copy) == 0);
+            pw_kv_drop(&b.kv, copy);
+        } else if (pw_kv_take(&b.kv, &page, NULL) == PEWTER_OK) {
+            pw_kv_share(&b.kv, page, &key);
+            pw_kv_drop(&b.kv, page);
+        }
+        assert_int_equal(pw_kv_available(&b.kv), PAGES);
+    }
+    assert_true(found > 100);
+    assert_int_equal(b.kv.n_free, 0);
+    pw_arena_free(&b.arena);
+}
+
 static void test_refuses_with_both_numbers(void **state)
 {
     (void)state;
@@ -180,6 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_plain_lists),
+        cmocka_unit_test(test_finds_whole_pages_and_parts),
         cmocka_unit_test(test_refuses_with_both_numbers),
         cmocka_unit_test(test_no_memory_for_the_tables),
     };
