@@ -25,7 +25,7 @@ step_headers() { CC=gcc tests/headers.sh && CC=clang tests/headers.sh; }
 step_style() { tests/style.sh; }
 step_symbols() { B=build/release tests/symbols.sh; }
 step_hardening() { B=build/release tests/hardening.sh; }
-step_scripts() { shellcheck -x tests/*.sh tests/e2e/*.sh tests/e2e/*.bash tools/*.sh bench/*.sh .ci/run; }
+step_scripts() { shellcheck -x tests/*.sh tests/e2e/*.sh tests/e2e/*.bash tools/*.sh bench/*.sh bench/serve/*.sh .ci/run; }
 
 # Files that were found clean are not read again until they, or a header, change.
 step_analyser() {

@@ -2,7 +2,7 @@
 # Sets up, in build/rivals, the programs that the bench compares with; nothing here needs them.
 #   tools/rivals.sh          sets up what is not there yet, one line a part
 #   tools/rivals.sh --list   what is there, with versions
-# Parts: openblas and blis (Debian's), onednn, llama.cpp with ggml and llama-bench (compiled from the
+# Parts: openblas and blis (Debian's), onednn, llama.cpp with ggml, llama-bench and llama-server (compiled from the
 # sources in PyPI's llama-cpp-python, for this machine, and once for AVX2 alone: minutes), openvino (GenAI, which reads GGUF).
 # ik_llama.cpp, which no package has, is compiled where IK_LLAMA names a checkout of it.
 # NO_INSTALL=1 installs no packages of the system. A part that fails is named, and the others go on.
@@ -92,6 +92,12 @@ make_llama() {
     echo "llama-cpp-python $llama_python" >"$root/lib/ggml.version"
 }
 
+# Its server, out of the same folder.
+make_llama_server() {
+    llama_build "$root/llama/vendor/llama.cpp" "$root/llama/build" llama-server -DGGML_NATIVE=ON -DLLAMA_BUILD_SERVER=ON || return 1
+    cp -a "$root"/llama/build/bin/*.so* "$root/lib/" && cp "$root/llama/build/bin/llama-server" "$root/bin/"
+}
+
 # The same without AVX-512 and VNNI: what a rival does with AVX2 alone, on any machine.
 make_llama_avx2() {
     llama_build "$root/llama/vendor/llama.cpp" "$root/llama/build-avx2" ggml-cpu -DGGML_NATIVE=OFF -DGGML_SSE42=ON -DGGML_AVX=ON \
@@ -153,6 +159,7 @@ part venv 1 make_venv
 part onednn "$onednn" make_onednn
 part openvino "$openvino" make_openvino
 part llama.cpp "$llama_python" make_llama
+part llama-server "$llama_python" make_llama_server
 part llama.cpp-avx2 "$llama_python" make_llama_avx2
 ik_version=
 if [ -n "${IK_LLAMA:-}" ]; then

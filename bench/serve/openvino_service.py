@@ -39,19 +39,10 @@ class Engine(threading.Thread):
         scheduler.dynamic_split_fuse = True
         scheduler.num_kv_blocks = options.context // BLOCK + 2
         home = converted(openvino_genai, Path(options.model).resolve())
-        # Its constructor wants a tokenizer, which no file of a made-up vocabulary gives: any will do.
-        tokenizer = openvino_genai.Tokenizer(str(home)) if (home / "openvino_tokenizer.xml").exists() else self.blank()
-        self.pipeline = openvino_genai.ContinuousBatchingPipeline(
-            str(home), tokenizer, scheduler, "CPU", PERFORMANCE_HINT="THROUGHPUT" if options.throughput else "LATENCY",
-            INFERENCE_NUM_THREADS=options.threads, KV_CACHE_PRECISION="f16")
+        self.pipeline = openvino_genai.ContinuousBatchingPipeline(str(home), scheduler, "CPU", {
+            "PERFORMANCE_HINT": "THROUGHPUT" if options.throughput else "LATENCY",
+            "INFERENCE_NUM_THREADS": options.threads, "KV_CACHE_PRECISION": "f16"})
         self.asked, self.under_way, self.count = queue.Queue(), [], 0
-
-    def blank(self):
-        """A tokenizer of one word."""
-        ops = self.ov.opset15
-        text = ops.parameter([-1], self.np.int32)
-        model = self.ov.Model([ops.result(text)], [text], "tokenizer")
-        return self.genai.Tokenizer(model, model)
 
     def add(self, tokens, count, tell):
         self.asked.put((tokens, count, tell))

@@ -146,10 +146,11 @@ done
 wait "${many[@]}"
 [ "$(grep -l '"completion_tokens":150' many.* | wc -l)" -eq 8 ]
 says $? "eight at once, beyond what the context holds together, are all answered whole"
+answer_of() { sed 's/.*"choices"//; s/"prompt_tokens_details":{[^}]*}//' "$1"; } # what was found says when it was asked
 same=0
 for i in 1 2 3 4 5 6 7 8; do
     ask POST $chat "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello $i\"}],\"temperature\":0,\"max_tokens\":150,\"ignore_eos\":true}"
-    [ "$(sed 's/.*"choices"//' out)" = "$(tr -d '\r' <many.$i | sed '1,/^$/d' | sed 's/.*"choices"//')" ] && same=$((same + 1))
+    [ "$(answer_of out)" = "$(tr -d '\r' <many.$i | sed '1,/^$/d' | answer_of -)" ] && same=$((same + 1))
 done
 [ $same -eq 8 ]
 says $? "an answer is the same alone and in company: $same of 8"

@@ -52,8 +52,8 @@ void calls_parse(const pewter_tool_format *f, const char *text, size_t bytes, bo
     snprintf(first, sizeof first, "%s%s", f->begin, f->item);
     *out = (answer_calls){.content = bytes};
     if (bytes == 0) return;
-    const char *found = f->leads ? (text[0] == first[0] ? text : NULL)
-                                 : memmem(text, bytes, first, strlen(first));
+    const char *found =
+        f->leads ? (text[0] == first[0] ? text : NULL) : memmem(text, bytes, first, strlen(first));
     if (found == NULL) {
         if (!over && !f->leads) out->content -= begun(text, bytes, first);
         return;

@@ -39,6 +39,25 @@ enum MHD_Result exchange_send_json(exchange *e, textbuf *t)
     return exchange_send_text(e, 200, t, "application/json");
 }
 
+static void prepare(void *context)
+{
+    exchange *e = context;
+    e->route->prepare(e);
+    e->prepared = true;
+    MHD_resume_connection(e->connection);
+}
+
+enum MHD_Result exchange_prepare(exchange *e)
+{
+    e->reading = (reading){.fn = prepare, .context = e};
+    MHD_suspend_connection(e->connection);
+    if (reader_add(e->http->reader, &e->reading)) return MHD_YES;
+    e->prepared = true;
+    refuse(&e->refused, 503, NULL, "the service is shutting down");
+    MHD_resume_connection(e->connection);
+    return MHD_YES;
+}
+
 /* ---- Streams --------------------------------------------------------------------------------- */
 
 void exchange_sleep(exchange *e)

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "tools/server/http.h"
+#include "tools/server/reader.h"
 #include "tools/server/reply.h"
 #include "tools/server/watch.h"
 
@@ -16,7 +17,9 @@ struct http {
     queue *queue;
     pthread_mutex_t keys_lock;
     const keys *keys; /* under the lock: others may take their place */
-    grammar_cache *grammars;
+    reader *reader;
+    grammar_cache *grammars; /* the reader's thread alone looks at it */
+    size_t bodies;           /* bytes of bodies that were not read yet; the poll thread's */
     watch *watch;
     journal *journal;
     atomic_size_t busy; /* requests that have no whole reply yet */
@@ -31,6 +34,10 @@ typedef struct exchange {
     const served_model *model; /* that the path names */
     uint64_t share;            /* what goes with it: keys_salt */
     textbuf body;
+    size_t counted;  /* of it, in http.bodies */
+    reading reading; /* while the reader has it, nothing here is the poll thread's */
+    bool prepared;
+    textbuf text; /* what a route has prepared to send */
     refusal refused;
     int64_t began_ns;
     int status;     /* of the reply; 0: none yet */
@@ -41,10 +48,15 @@ typedef struct exchange {
     size_t sent;
 } exchange;
 
+/* What takes long of a request whose body is there, on the reader's thread: the result in `refused`, `job` or `text`. */
+typedef void prepare_fn(exchange *e);
+
+/* The reply, on the poll thread. */
 typedef enum MHD_Result handle_fn(exchange *e);
 
 typedef struct route {
     const char *method, *path; /* a '*' stands for a model's name */
+    prepare_fn *prepare;       /* NULL: nothing takes long */
     handle_fn *handle;
     bool open; /* without a key */
 } route;
@@ -56,6 +68,9 @@ enum MHD_Result exchange_refuse(exchange *e);
 
 /* The news of a job as they come. */
 enum MHD_Result exchange_stream(exchange *e);
+
+/* The connection sleeps until the reader has prepared the request. */
+enum MHD_Result exchange_prepare(exchange *e);
 
 /* The connection sleeps until the job has news. Under the queue's lock, which the engine thread wants for waking
  * it. */

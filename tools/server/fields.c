@@ -53,7 +53,8 @@ static bool read_one(const field_row *f, const json_t *value, void *into, refusa
     return true;
 }
 
-bool fields_read(const field_row *fields, size_t count, const json_t *object, void *into, refusal *r)
+bool fields_read(const field_row *fields, size_t count, const json_t *object, void *into,
+                 refusal *r)
 {
     for (size_t i = 0; i < count; i++) {
         const json_t *value = json_object_get(object, fields[i].name);

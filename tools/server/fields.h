@@ -23,7 +23,8 @@ typedef struct field_row {
 
 /* Fills the members of `into` whose fields are in the object; one that is absent or null keeps its value.
  * A wrong type or a number out of range is a 400 that says what was wanted and what was found. */
-bool fields_read(const field_row *fields, size_t count, const json_t *object, void *into, refusal *r);
+bool fields_read(const field_row *fields, size_t count, const json_t *object, void *into,
+                 refusal *r);
 
 enum { FIELD_FOUND_BYTES = 64 };
 

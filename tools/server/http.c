@@ -20,11 +20,37 @@ static bool allowed(exchange *e)
     const bool fine = found >= 0 || k->count == 0 || (e->route != NULL && e->route->open);
     pthread_mutex_unlock(&e->http->keys_lock);
     if (fine) return true;
-    refuse(&e->refused, 401, NULL, key != NULL ? "the API key is not one that may ask here"
-                                               : "an API key is wanted: Authorization: Bearer KEY, or "
-                                                 "api-key: KEY");
+    refuse(&e->refused, 401, NULL,
+           key != NULL ? "the API key is not one that may ask here"
+                       : "an API key is wanted: Authorization: Bearer KEY, or "
+                         "api-key: KEY");
     e->refused.code = "invalid_api_key";
     return false;
+}
+
+/* Takes in a piece of a body. */
+static void take(exchange *e, const char *data, size_t bytes)
+{
+    http *h = e->http;
+    if (e->refused.status != 0) return;
+    if (e->body.bytes + bytes > HTTP_MAX_BODY) {
+        refuse(&e->refused, 413, NULL, "the body has more than %d bytes", HTTP_MAX_BODY);
+    } else if (h->bodies + bytes > HTTP_MAX_BODIES) {
+        refuse(&e->refused, 503, NULL, "too many long requests at once: ask again");
+        e->refused.retry_after = 1;
+    } else {
+        text_add(&e->body, data, bytes);
+        h->bodies += bytes;
+        e->counted += bytes;
+    }
+}
+
+/* The body is read, or will not be. */
+static void forget_body(exchange *e)
+{
+    e->http->bodies -= e->counted;
+    e->counted = 0;
+    text_wipe(&e->body);
 }
 
 /* ---- Connections ----------------------------------------------------------------------------- */
@@ -60,14 +86,15 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         return e != NULL ? MHD_YES : MHD_NO;
     }
     if (*bytes > 0) {
-        if (e->refused.status == 0 && e->body.bytes + *bytes > HTTP_MAX_BODY)
-            refuse(&e->refused, 413, NULL, "the body has more than %d bytes", HTTP_MAX_BODY);
-        if (e->refused.status == 0) text_add(&e->body, data, *bytes);
+        take(e, data, *bytes);
         *bytes = 0;
         return MHD_YES;
     }
-    if (e->job == NULL) watch_body(e->http->watch, e->watched);
+    if (!e->prepared) watch_body(e->http->watch, e->watched);
     if (e->body.failed) refuse(&e->refused, 503, NULL, "no memory for the body");
+    if (e->refused.status == 0 && e->route->prepare != NULL && !e->prepared)
+        return exchange_prepare(e);
+    forget_body(e);
     if (e->refused.status != 0) return exchange_refuse(e);
     return e->route->handle(e);
 }
@@ -105,7 +132,8 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
     note_line(e);
     atomic_fetch_sub(&e->http->busy, 1);
     if (e->job != NULL) queue_leave(e->http->queue, e->job);
-    text_wipe(&e->body);
+    forget_body(e);
+    text_wipe(&e->text);
     text_wipe(&e->out);
     free(e);
     *state = NULL;
@@ -129,6 +157,7 @@ static void connected(void *context, struct MHD_Connection *connection, void **s
 
 static void free_http(http *h)
 {
+    reader_free(h->reader);
     grammar_cache_free(h->grammars);
     watch_free(h->watch);
     pthread_mutex_destroy(&h->keys_lock);
@@ -147,26 +176,26 @@ http *http_new(const http_options *o)
                 .queue = o->queue,
                 .keys = o->keys,
                 .journal = o->journal,
+                .reader = reader_new(),
                 .grammars = grammar_cache_new(),
                 .watch = watch_new()};
     pthread_mutex_init(&h->keys_lock, NULL);
     const unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL |
-                           MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                           (tls != NULL ? MHD_USE_TLS : 0);
+                           MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | (tls != NULL ? MHD_USE_TLS : 0);
     const struct MHD_OptionItem secure[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, tls != NULL ? (void *)(uintptr_t)tls->certificate : NULL},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, tls != NULL ? (void *)(uintptr_t)tls->private_key : NULL},
         {MHD_OPTION_END, 0, NULL}};
     const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
-    if (h->grammars != NULL && h->watch != NULL)
-        h->daemon = MHD_start_daemon(
-            flags, 0, NULL, NULL, handle, h, MHD_OPTION_LISTEN_SOCKET, o->socket,
-            MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, connected, h,
-            MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX_CONNECTIONS,
-            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WATCH_IDLE_SECONDS,
-            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MAX_HEADERS,
-            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls != NULL ? secure : plain,
-            MHD_OPTION_END);
+    if (h->reader != NULL && h->grammars != NULL && h->watch != NULL)
+        h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, h, MHD_OPTION_LISTEN_SOCKET,
+                                     o->socket, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+                                     MHD_OPTION_NOTIFY_CONNECTION, connected, h,
+                                     MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX_CONNECTIONS,
+                                     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WATCH_IDLE_SECONDS,
+                                     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MAX_HEADERS,
+                                     MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
+                                     tls != NULL ? secure : plain, MHD_OPTION_END);
     if (h->daemon != NULL) return h;
     fprintf(stderr, "pewter serve: the server could not be started%s\n",
             tls != NULL ? ": the certificate and its key must be PEM, and fit each other" : "");
@@ -207,6 +236,7 @@ void http_close(http *h)
 void http_free(http *h)
 {
     if (h == NULL) return;
+    reader_stop(h->reader); /* no connection sleeps for it any more */
     MHD_stop_daemon(h->daemon);
     free_http(h);
 }

@@ -8,6 +8,7 @@
 
 enum {
     HTTP_MAX_BODY = 8 << 20,
+    HTTP_MAX_BODIES = 256 << 20, /* of all requests that were not read yet */
     HTTP_MAX_HEADERS = 32 << 10, /* memory of a connection: the head of a request must fit */
     HTTP_MAX_CONNECTIONS = 1024
 };

@@ -72,7 +72,9 @@ static void fill(textbuf *t, const journal_line *line)
         text_print(t, "null");
     text_print(t, ",\"status\":%d", line->status);
     add_text(t, "reason", line->reason);
-    text_print(t, ",\"prompt_tokens\":%lld,\"cached_tokens\":%lld,\"completion_tokens\":%lld,\"seconds\":%.4f}\n",
+    text_print(t,
+               ",\"prompt_tokens\":%lld,\"cached_tokens\":%lld,\"completion_tokens\":%lld,"
+               "\"seconds\":%.4f}\n",
                (long long)line->prompt_tokens, (long long)line->cached_tokens,
                (long long)line->answer_tokens, line->seconds);
 }
@@ -85,7 +87,8 @@ void journal_write(journal *j, const journal_line *line)
     pthread_mutex_lock(&j->lock);
     /* One write a line: lines of several services into one file stay whole. */
     const bool good = !t.failed && write(j->fd, t.data, t.bytes) == (ssize_t)t.bytes;
-    if (!good && !j->failed) fprintf(stderr, "pewter serve: the log cannot be written: %s\n", strerror(errno));
+    if (!good && !j->failed)
+        fprintf(stderr, "pewter serve: the log cannot be written: %s\n", strerror(errno));
     j->failed = !good;
     pthread_mutex_unlock(&j->lock);
     text_free(&t);

@@ -9,9 +9,9 @@ typedef struct journal journal;
 
 typedef struct journal_line {
     const char *id, *route, *model; /* NULL: not known */
-    uint64_t share;                 /* the caller's key, by keys_salt: a part of its hash; 1: none */
-    int status;                     /* of HTTP; 0: the client left before one was sent */
-    const char *reason;             /* why the first answer ended; NULL: it has none */
+    uint64_t share;     /* the caller's key, by keys_salt: a part of its hash; 1: none */
+    int status;         /* of HTTP; 0: the client left before one was sent */
+    const char *reason; /* why the first answer ended; NULL: it has none */
     int64_t prompt_tokens, cached_tokens, answer_tokens;
     double seconds;
 } journal_line;

@@ -55,7 +55,8 @@ static bool read_lines(FILE *file, const char *path, keys *out)
             return false;
         }
         if (!hash_of(line, bytes, out->hash[out->count])) {
-            fprintf(stderr, "pewter serve: %s, line %zu: 64 hexadecimal digits wanted behind sha256:\n",
+            fprintf(stderr,
+                    "pewter serve: %s, line %zu: 64 hexadecimal digits wanted behind sha256:\n",
                     path, number);
             return false;
         }
@@ -78,8 +79,9 @@ bool keys_read(const char *path, keys *out)
     }
     bool ok = S_ISREG(info.st_mode) && (info.st_mode & 077) == 0;
     if (!ok)
-        fprintf(stderr, "pewter serve: %s: a file that only its owner may read is wanted (mode 0400), %04o "
-                        "found\n",
+        fprintf(stderr,
+                "pewter serve: %s: a file that only its owner may read is wanted (mode 0400), %04o "
+                "found\n",
                 path, (unsigned)info.st_mode & 07777);
     if (ok) out->hash = calloc(KEYS_MOST, sizeof *out->hash);
     ok = ok && out->hash != NULL && read_lines(file, path, out);

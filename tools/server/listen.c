@@ -55,10 +55,11 @@ static int open_address(const listen_options *o, bool tls, char *name, int name_
     socklen_t bytes;
     if (!address_of(o, &address, &bytes)) return -1;
     if (!is_loopback(&address) && !o->guarded) {
-        fprintf(stderr,
-                "pewter serve: %s can be reached from other machines: --keys FILE says who may ask, "
-                "--anybody that all may\n",
-                o->host);
+        fprintf(
+            stderr,
+            "pewter serve: %s can be reached from other machines: --keys FILE says who may ask, "
+            "--anybody that all may\n",
+            o->host);
         return -1;
     }
     const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -72,8 +73,8 @@ static int open_address(const listen_options *o, bool tls, char *name, int name_
         return -1;
     }
     const bool brackets = strchr(o->host, ':') != NULL;
-    snprintf(name, (size_t)name_bytes, "%s://%s%s%s:%d", tls ? "https" : "http", brackets ? "[" : "",
-             o->host, brackets ? "]" : "", port_of(&address));
+    snprintf(name, (size_t)name_bytes, "%s://%s%s%s:%d", tls ? "https" : "http",
+             brackets ? "[" : "", o->host, brackets ? "]" : "", port_of(&address));
     return fd;
 }
 
@@ -116,7 +117,8 @@ static int open_path(const listen_options *o, char *name, int name_bytes)
 
 int listen_open(const listen_options *o, bool tls, char *name, int name_bytes)
 {
-    return o->path != NULL ? open_path(o, name, name_bytes) : open_address(o, tls, name, name_bytes);
+    return o->path != NULL ? open_path(o, name, name_bytes)
+                           : open_address(o, tls, name, name_bytes);
 }
 
 bool listen_begin(int fd, const char *name)

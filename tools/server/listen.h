@@ -9,7 +9,8 @@ typedef struct listen_options {
     const char *host; /* an address, or "localhost" */
     int32_t port;     /* 0: one that is free */
     const char *path; /* of a Unix socket; NULL: host and port */
-    bool guarded;     /* keys say who may ask, or everybody may: addresses that other machines reach are taken */
+    bool
+        guarded; /* keys say who may ask, or everybody may: addresses that other machines reach are taken */
 } listen_options;
 
 /* A socket with the address, so that one that is taken is told before a model is loaded; how it is called goes to

@@ -15,8 +15,8 @@ typedef struct place {
 static bool wrong(const place *p, const char *what, const char *wanted, const json_t *value)
 {
     char found[FIELD_FOUND_BYTES];
-    return refuse(p->r, 400, "messages", "messages[%zu].%s: %s wanted, %s found", p->at, what, wanted,
-                  value != NULL ? field_found(value, found) : "nothing");
+    return refuse(p->r, 400, "messages", "messages[%zu].%s: %s wanted, %s found", p->at, what,
+                  wanted, value != NULL ? field_found(value, found) : "nothing");
 }
 
 static bool no_memory(const place *p)
@@ -149,7 +149,8 @@ static bool flatten(const place *p, json_t *message, bool result)
         free(arguments);
     }
     json_object_del(message, "tool_calls");
-    bool ok = !t.failed && json_object_set_new(message, "content", json_stringn(t.data, t.bytes)) == 0;
+    bool ok =
+        !t.failed && json_object_set_new(message, "content", json_stringn(t.data, t.bytes)) == 0;
     if (result) ok = ok && json_object_set_new(message, "role", json_string("user")) == 0;
     text_free(&t);
     return ok || no_memory(p);
@@ -211,7 +212,8 @@ json_t *messages_read(const json_t *list, const json_t *tools, const pewter_tool
     const size_t n = json_array_size(list);
     place p = {.format = format, .r = r};
     if (n == 0 || n > MESSAGES_MOST) {
-        refuse(r, 400, "messages", "messages: a list of 1 to %d wanted, %zu found", MESSAGES_MOST, n);
+        refuse(r, 400, "messages", "messages: a list of 1 to %d wanted, %zu found", MESSAGES_MOST,
+               n);
         return NULL;
     }
     json_t *out = json_array();

@@ -55,8 +55,7 @@ static void label(textbuf *t, const char *model)
 {
     text_print(t, "{model_name=\"");
     for (const char *c = model; *c != 0; c++) {
-        if (*c == '"' || *c == '\\')
-            text_add(t, "\\", 1);
+        if (*c == '"' || *c == '\\') text_add(t, "\\", 1);
         if (*c == '\n')
             text_add(t, "\\n", 2);
         else
@@ -95,7 +94,8 @@ static void head(const char *name, const char *type, const char *help, textbuf *
     text_print(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void write_value(const char *name, const char *model, const char *more, double value, textbuf *t)
+static void write_value(const char *name, const char *model, const char *more, double value,
+                        textbuf *t)
 {
     text_print(t, "%s", name);
     label(t, model);
@@ -106,12 +106,30 @@ static void write_value(const char *name, const char *model, const char *more, d
 
 typedef double value_fn(const model_metrics *m);
 
-static double running(const model_metrics *m) { return (double)m->running; }
-static double waiting(const model_metrics *m) { return (double)m->waiting; }
-static double prompts(const model_metrics *m) { return (double)m->prompt_tokens; }
-static double generated(const model_metrics *m) { return (double)m->generated_tokens; }
-static double asked(const model_metrics *m) { return (double)m->kv.asked; }
-static double found(const model_metrics *m) { return (double)m->kv.found; }
+static double running(const model_metrics *m)
+{
+    return (double)m->running;
+}
+static double waiting(const model_metrics *m)
+{
+    return (double)m->waiting;
+}
+static double prompts(const model_metrics *m)
+{
+    return (double)m->prompt_tokens;
+}
+static double generated(const model_metrics *m)
+{
+    return (double)m->generated_tokens;
+}
+static double asked(const model_metrics *m)
+{
+    return (double)m->kv.asked;
+}
+static double found(const model_metrics *m)
+{
+    return (double)m->kv.found;
+}
 
 static double kv_share(const model_metrics *m)
 {
@@ -124,14 +142,17 @@ static const struct {
 } values[] = {
     {"vllm:num_requests_running", "gauge", "Requests that answers are made for.", running},
     {"vllm:num_requests_waiting", "gauge", "Requests that wait.", waiting},
-    {"vllm:kv_cache_usage_perc", "gauge", "Room for keys and values that is held; 1: all.", kv_share},
+    {"vllm:kv_cache_usage_perc", "gauge", "Room for keys and values that is held; 1: all.",
+     kv_share},
     {"vllm:prompt_tokens_total", "counter", "Tokens of prompts.", prompts},
     {"vllm:generation_tokens_total", "counter", "Tokens of answers.", generated},
-    {"vllm:prefix_cache_queries_total", "counter", "Tokens of prompts that were looked for.", asked},
+    {"vllm:prefix_cache_queries_total", "counter", "Tokens of prompts that were looked for.",
+     asked},
     {"vllm:prefix_cache_hits_total", "counter", "Tokens of prompts that were found.", found},
 };
 
-void metrics_write(const char *const *names, const model_metrics *const *metrics, size_t n, textbuf *t)
+void metrics_write(const char *const *names, const model_metrics *const *metrics, size_t n,
+                   textbuf *t)
 {
     static const char *const reasons[] = {"none", "stop", "stop", "length", "abort", "error"};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {

@@ -27,6 +27,7 @@ void metrics_seconds(histogram *h, double seconds);
 void metrics_tokens(histogram *h, double tokens);
 
 /* The text format of Prometheus, version 0.0.4: `names` [n] and what belongs to them. */
-void metrics_write(const char *const *names, const model_metrics *const *metrics, size_t n, textbuf *t);
+void metrics_write(const char *const *names, const model_metrics *const *metrics, size_t n,
+                   textbuf *t);
 
 #endif

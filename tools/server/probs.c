@@ -28,8 +28,7 @@ void token_log_add(token_log *log, pewter_logprob own, const pewter_logprob *top
 
 void token_log_free(token_log *log)
 {
-    if (log->rows != NULL)
-        explicit_bzero(log->rows, log->cap * (1 + log->top) * sizeof *log->rows);
+    if (log->rows != NULL) explicit_bzero(log->rows, log->cap * (1 + log->top) * sizeof *log->rows);
     free(log->rows);
     *log = (token_log){0};
 }
@@ -57,7 +56,8 @@ static bool take_token(const char *key, int64_t vocab, int32_t *token, refusal *
     char *end;
     const long value = strtol(key, &end, 10);
     if (*key < '0' || *key > '9' || *end != 0 || value >= vocab)
-        return refuse(r, 400, "logit_bias", "logit_bias: a token from 0 to %lld wanted, '%.20s' found",
+        return refuse(r, 400, "logit_bias",
+                      "logit_bias: a token from 0 to %lld wanted, '%.20s' found",
                       (long long)vocab - 1, key);
     *token = (int32_t)value;
     return true;
@@ -70,8 +70,8 @@ static bool read_biases(const json_t *object, int64_t vocab, pewter_session_opti
     const size_t n = json_object_size(object);
     if (object == NULL || json_is_null(object)) return true;
     if (!json_is_object(object) || n > PROBS_MAX_BIASES)
-        return refuse(r, 400, "logit_bias", "logit_bias: an object of up to %d tokens wanted, %s found",
-                      PROBS_MAX_BIASES,
+        return refuse(r, 400, "logit_bias",
+                      "logit_bias: an object of up to %d tokens wanted, %s found", PROBS_MAX_BIASES,
                       json_is_object(object) ? "a larger one" : field_found(object, found));
     *biases = calloc(n + 1, sizeof **biases);
     if (*biases == NULL) return refuse(r, 503, NULL, "no memory for %zu biases", n);
@@ -82,7 +82,8 @@ static bool read_biases(const json_t *object, int64_t vocab, pewter_session_opti
     {
         const double bias = json_number_value(value);
         if (!json_is_number(value) || bias < -100 || bias > 100)
-            return refuse(r, 400, "logit_bias", "logit_bias: a number from -100 to 100 wanted, %s found",
+            return refuse(r, 400, "logit_bias",
+                          "logit_bias: a number from -100 to 100 wanted, %s found",
                           field_found(value, found));
         (*biases)[at].bias = (float)bias;
         if (!take_token(key, vocab, &(*biases)[at++].token, r)) return false;
@@ -97,7 +98,8 @@ bool probs_read(const json_t *body, bool chat, int64_t vocab, pewter_session_opt
 {
     wish w = {0};
     const json_t *asked = json_object_get(body, "logprobs");
-    if (!(chat ? fields_read(chat_fields, 2, body, &w, r) : fields_read(legacy_fields, 1, body, &w, r)))
+    if (!(chat ? fields_read(chat_fields, 2, body, &w, r)
+               : fields_read(legacy_fields, 1, body, &w, r)))
         return false;
     if (!chat) w.logprobs = asked != NULL && !json_is_null(asked);
     if (chat && w.top > 0 && !w.logprobs)
@@ -216,8 +218,8 @@ static void add_row(lists *l, const pewter_logprob *row, size_t top, bool known)
     text_print(&l->top, "}");
 }
 
-void probs_legacy(const pewter_model *model, const token_log *prompt, const token_log *log, size_t from,
-                  size_t *offset, textbuf *t)
+void probs_legacy(const pewter_model *model, const token_log *prompt, const token_log *log,
+                  size_t from, size_t *offset, textbuf *t)
 {
     lists l = {.model = model, .offset = *offset};
     for (size_t i = 0; prompt != NULL && i < prompt->n; i++)

@@ -31,8 +31,8 @@ void probs_chat(const pewter_model *model, const token_log *log, size_t from, te
 
 /* The same as legacy completions have it, for the tokens of the prompt (NULL: left out) and those of the answer;
  * *offset: characters of the text in front, moved on. */
-void probs_legacy(const pewter_model *model, const token_log *prompt, const token_log *log, size_t from,
-                  size_t *offset, textbuf *t);
+void probs_legacy(const pewter_model *model, const token_log *prompt, const token_log *log,
+                  size_t from, size_t *offset, textbuf *t);
 
 /* The text of tokens, control tokens by their names. */
 void probs_text(const pewter_model *model, const int32_t *ids, size_t n, textbuf *t);

@@ -181,8 +181,7 @@ static void admit(queue *q)
         pewter_error err;
         const bool gone = is_gone(j);
         queue_unlock(q);
-        const pewter_status status =
-            gone ? PEWTER_E_CANCELLED : begin(&j->request, sessions, &err);
+        const pewter_status status = gone ? PEWTER_E_CANCELLED : begin(&j->request, sessions, &err);
         queue_lock(q);
         if (status == PEWTER_E_LIMIT && q->n_running > 0) return;
         take_out(q, at);
@@ -254,7 +253,8 @@ static bool take_pieces(queue *q, job *j)
         queue_lock(q);
         if (status != PEWTER_OK) refuse_status(&j->failed, status, &err);
         const int64_t prompt = (int64_t)j->request.n_ids;
-        if (a->tokens == 0 && stats.generated_tokens > 0 && stats.prompt_tokens < prompt) a->cached = prompt - stats.prompt_tokens;
+        if (a->tokens == 0 && stats.generated_tokens > 0 && stats.prompt_tokens < prompt)
+            a->cached = prompt - stats.prompt_tokens;
         if (!j->request.no_answer) {
             text_add(&a->said, piece.text, piece.bytes);
             a->log.top = (size_t)j->request.options.top_logprobs;
@@ -278,8 +278,7 @@ static void fail_all(queue *q, pewter_status status, const pewter_error *err)
     queue_lock(q);
     for (job *j = q->running; j != NULL; j = j->next) {
         refuse_status(&j->failed, status, err);
-        for (int32_t i = 0; i < j->request.choices; i++)
-            j->answer[i].finish = PEWTER_FINISH_ERROR;
+        for (int32_t i = 0; i < j->request.choices; i++) j->answer[i].finish = PEWTER_FINISH_ERROR;
     }
     queue_unlock(q);
 }
@@ -301,7 +300,7 @@ static void step(queue *q)
     size_t ready;
     const pewter_status status = pewter_step(q->engine, &ready, &err);
     if (status != PEWTER_OK) fail_all(q, status, &err);
-    job **at = &q->running; /* only this thread changes the list */
+    job **at = &q->running;          /* only this thread changes the list */
     const served_model *last = NULL; /* neighbours are mostly of one model */
     while (*at != NULL) {
         job *j = *at;

@@ -46,8 +46,9 @@ static void usage(const job *j, textbuf *t)
     long long generated = 0;
     for (int32_t i = 0; i < j->request.choices; i++) generated += (long long)j->answer[i].tokens;
     const long long prompt = (long long)j->request.n_ids;
-    text_print(t, "\"usage\":{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
-                  "\"total_tokens\":%lld,\"prompt_tokens_details\":{\"cached_tokens\":%lld}}",
+    text_print(t,
+               "\"usage\":{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
+               "\"total_tokens\":%lld,\"prompt_tokens_details\":{\"cached_tokens\":%lld}}",
                prompt, generated, prompt + generated, (long long)j->answer[0].cached);
 }
 
@@ -142,7 +143,8 @@ static void add_call(const reply *re, int32_t i, size_t k, const answer_call *ca
     text_print(t, "}}");
 }
 
-static void add_message(const reply *re, const job *j, int32_t i, const answer_calls *calls, textbuf *t)
+static void add_message(const reply *re, const job *j, int32_t i, const answer_calls *calls,
+                        textbuf *t)
 {
     const job_answer *a = &j->answer[i];
     text_print(t, "\"message\":{\"role\":\"assistant\",\"content\":");
@@ -189,7 +191,8 @@ static void begin_event(const reply *re, const job *j, int32_t i, textbuf *t)
     text_print(t, "{\"index\":%d,", i);
 }
 
-static void end_event(reply *re, const job *j, int32_t i, bool probs, const char *finish, textbuf *t)
+static void end_event(reply *re, const job *j, int32_t i, bool probs, const char *finish,
+                      textbuf *t)
 {
     if (probs)
         logprobs(re, j, i, !re->begun[i], t);
@@ -208,7 +211,8 @@ static void role_event(reply *re, const job *j, int32_t i, textbuf *t)
 }
 
 /* Text of an answer up to byte `to`; "" ends it. */
-static void text_event(reply *re, const job *j, int32_t i, size_t to, const char *finish, textbuf *t)
+static void text_event(reply *re, const job *j, int32_t i, size_t to, const char *finish,
+                       textbuf *t)
 {
     const job_answer *a = &j->answer[i];
     const size_t from = re->sent[i];
@@ -288,8 +292,9 @@ void reply_model(const served_models *models, const served_model *model, textbuf
 {
     text_print(t, "{\"id\":");
     text_json(t, model->id, strlen(model->id));
-    text_print(t, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"pewter\",\"max_model_len\":%lld}",
-               (long long)models->created, (long long)model->info.context);
+    text_print(
+        t, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"pewter\",\"max_model_len\":%lld}",
+        (long long)models->created, (long long)model->info.context);
 }
 
 void reply_models(const served_models *models, textbuf *t)

@@ -7,11 +7,11 @@
 
 /* What a reply begins with. */
 typedef struct reply {
-    char id[48];      /* "chatcmpl-..." */
-    int64_t created;  /* Unix seconds */
-    size_t sent[REQUEST_MAX_CHOICES];  /* bytes of the answers that went out already */
-    size_t told[REQUEST_MAX_CHOICES];  /* tokens whose log-probabilities did */
-    size_t offset[REQUEST_MAX_CHOICES]; /* characters of their texts */
+    char id[48];                           /* "chatcmpl-..." */
+    int64_t created;                       /* Unix seconds */
+    size_t sent[REQUEST_MAX_CHOICES];      /* bytes of the answers that went out already */
+    size_t told[REQUEST_MAX_CHOICES];      /* tokens whose log-probabilities did */
+    size_t offset[REQUEST_MAX_CHOICES];    /* characters of their texts */
     size_t calls[REQUEST_MAX_CHOICES];     /* of tools, that were begun */
     size_t arguments[REQUEST_MAX_CHOICES]; /* bytes of the last one's arguments that went out */
     bool begun[REQUEST_MAX_CHOICES], ended[REQUEST_MAX_CHOICES], closed;

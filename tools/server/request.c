@@ -56,8 +56,7 @@ static bool read_model(request *q, const served_models *models, refusal *r)
 {
     const json_t *name = json_object_get(q->body, "model");
     if (q->model != NULL) return true; /* the path has named it */
-    if (!json_is_string(name))
-        return field_wrong(r, "model", "a name", name);
+    if (!json_is_string(name)) return field_wrong(r, "model", "a name", name);
     q->model = request_model(models, json_string_value(name), r);
     return q->model != NULL;
 }
@@ -192,8 +191,8 @@ static bool render(const rendering *c, int32_t **ids, size_t *n, refusal *r)
 }
 
 /* The tools go to the template where it tells of them, else into the first message. */
-static bool chat_ids(const pewter_model *model, const json_t *list, const toolbox *box, bool generation,
-                     int32_t **ids, size_t *n, refusal *r)
+static bool chat_ids(const pewter_model *model, const json_t *list, const toolbox *box,
+                     bool generation, int32_t **ids, size_t *n, refusal *r)
 {
     json_t *messages = messages_read(list, box->tools, &box->format, r);
     if (messages == NULL) return false;
@@ -207,8 +206,8 @@ static bool chat_ids(const pewter_model *model, const json_t *list, const toolbo
     return ok;
 }
 
-bool request_chat_ids(const served_model *model, const json_t *messages, bool generation, int32_t **ids,
-                      size_t *n, refusal *r)
+bool request_chat_ids(const served_model *model, const json_t *messages, bool generation,
+                      int32_t **ids, size_t *n, refusal *r)
 {
     toolbox box = {.format.size = sizeof box.format};
     pewter_error err;
@@ -219,8 +218,8 @@ bool request_chat_ids(const served_model *model, const json_t *messages, bool ge
 
 static bool read_messages(request *q, refusal *r)
 {
-    return chat_ids(q->model->model, json_object_get(q->body, "messages"), &q->toolbox, true, &q->ids,
-                    &q->n_ids, r);
+    return chat_ids(q->model->model, json_object_get(q->body, "messages"), &q->toolbox, true,
+                    &q->ids, &q->n_ids, r);
 }
 
 bool request_ids(const served_model *model, const json_t *list, const char *field, int32_t **ids,
@@ -234,8 +233,8 @@ bool request_ids(const served_model *model, const json_t *list, const char *fiel
         const json_t *id = json_array_get(list, i);
         const json_int_t value = json_integer_value(id);
         if (!json_is_integer(id) || value < 0 || value >= model->info.vocab)
-            return refuse(r, 400, field, "%s[%zu]: a token from 0 to %lld wanted, %s found", field, i,
-                          (long long)model->info.vocab - 1, field_found(id, found));
+            return refuse(r, 400, field, "%s[%zu]: a token from 0 to %lld wanted, %s found", field,
+                          i, (long long)model->info.vocab - 1, field_found(id, found));
         (*ids)[i] = (int32_t)value;
     }
     return true;
@@ -303,8 +302,7 @@ bool request_read(request *out, request_kind kind, const request_source *from, c
                       field_found(out->body, found));
     const bool ok = read_model(out, from->models, r) && read_options(out, r);
     out->options.share = from->share;
-    return ok &&
-           read_form(out, from, r) &&
+    return ok && read_form(out, from, r) &&
            (kind == REQUEST_CHAT ? read_messages(out, r) : read_prompt(out, r)) && fit(out, r);
 }
 

@@ -55,15 +55,16 @@ bool request_ids(const served_model *model, const json_t *list, const char *fiel
                  size_t *n, refusal *r);
 
 /* The tokens of messages without tools, through the model's template; *ids is the caller's to free. */
-bool request_chat_ids(const served_model *model, const json_t *messages, bool generation, int32_t **ids,
-                      size_t *n, refusal *r);
+bool request_chat_ids(const served_model *model, const json_t *messages, bool generation,
+                      int32_t **ids, size_t *n, refusal *r);
 
 /* Where a request comes from, and what it finds there. */
 typedef struct request_source {
     const served_models *models;
     const served_model *model; /* that the path names; NULL: the body names it */
     grammar_cache *grammars;
-    uint64_t share; /* of the caller's key, by keys_salt: beginnings and grammars are found for it alone */
+    uint64_t
+        share; /* of the caller's key, by keys_salt: beginnings and grammars are found for it alone */
 } request_source;
 
 /* Reads the body of a request. What *out holds is freed with request_free, also after a refusal. */

@@ -6,11 +6,14 @@
 #include "tools/server/exchange.h"
 #include "tools/server/tokens.h"
 
-/* A job for the body; false after a refusal. */
-static bool start(exchange *e, request_kind kind)
+/* A job for the body. */
+static void start(exchange *e, request_kind kind)
 {
     job *j = calloc(1, sizeof *j);
-    if (j == NULL) return refuse(&e->refused, 503, NULL, "no memory for a request");
+    if (j == NULL) {
+        refuse(&e->refused, 503, NULL, "no memory for a request");
+        return;
+    }
     j->wake = exchange_wake;
     j->context = e;
     const char *body = e->body.data != NULL ? e->body.data : "";
@@ -22,18 +25,26 @@ static bool start(exchange *e, request_kind kind)
     text_wipe(&e->body); /* the job holds what it says */
     if (ok && !reply_new(&e->reply, kind))
         ok = refuse(&e->refused, 503, NULL, "the system has no random numbers now");
-    if (!ok || !queue_add(e->http->queue, j, &e->refused)) {
-        request_free(&j->request);
-        free(j);
-        return false;
+    if (ok && queue_add(e->http->queue, j, &e->refused)) {
+        e->job = j;
+        return;
     }
-    e->job = j;
-    return true;
+    request_free(&j->request);
+    free(j);
 }
 
-static enum MHD_Result answer(exchange *e, request_kind kind)
+static void start_chat(exchange *e)
 {
-    if (e->job == NULL && !start(e, kind)) return exchange_refuse(e);
+    start(e, REQUEST_CHAT);
+}
+
+static void start_completion(exchange *e)
+{
+    start(e, REQUEST_COMPLETION);
+}
+
+static enum MHD_Result answer(exchange *e)
+{
     if (e->job->request.stream) return exchange_stream(e);
     textbuf t = {0};
     queue_lock(e->http->queue);
@@ -48,14 +59,31 @@ static enum MHD_Result answer(exchange *e, request_kind kind)
     return e->refused.status != 0 ? exchange_refuse(e) : exchange_send_json(e, &t);
 }
 
-static enum MHD_Result chat(exchange *e)
+static void tokenize(exchange *e)
 {
-    return answer(e, REQUEST_CHAT);
+    const char *body = e->body.data != NULL ? e->body.data : "";
+    (void)tokens_of(e->http->models, body, e->body.bytes, &e->text, &e->refused);
 }
 
-static enum MHD_Result completion(exchange *e)
+static void detokenize(exchange *e)
 {
-    return answer(e, REQUEST_COMPLETION);
+    const char *body = e->body.data != NULL ? e->body.data : "";
+    (void)tokens_to_text(e->http->models, body, e->body.bytes, &e->text, &e->refused);
+}
+
+static void tokenizer_info(exchange *e)
+{
+    const char *name = MHD_lookup_connection_value(e->connection, MHD_GET_ARGUMENT_KIND, "model");
+    const served_model *model = name != NULL ? request_model(e->http->models, name, &e->refused)
+                                             : &e->http->models->list[0];
+    if (model != NULL) (void)tokens_info(model, &e->text, &e->refused);
+}
+
+static enum MHD_Result send_prepared(exchange *e)
+{
+    textbuf t = e->text; /* its memory is the reply's from here on */
+    e->text = (textbuf){0};
+    return exchange_send_json(e, &t);
 }
 
 static enum MHD_Result list_models(exchange *e)
@@ -70,37 +98,6 @@ static enum MHD_Result show_model(exchange *e)
     textbuf t = {0};
     reply_model(e->http->models, e->model, &t);
     return exchange_send_json(e, &t);
-}
-
-static enum MHD_Result send_tokens(exchange *e, bool (*write)(const served_models *, const char *, size_t,
-                                                              textbuf *, refusal *))
-{
-    textbuf t = {0};
-    const char *body = e->body.data != NULL ? e->body.data : "";
-    if (write(e->http->models, body, e->body.bytes, &t, &e->refused)) return exchange_send_json(e, &t);
-    text_free(&t);
-    return exchange_refuse(e);
-}
-
-static enum MHD_Result tokenize(exchange *e)
-{
-    return send_tokens(e, tokens_of);
-}
-
-static enum MHD_Result detokenize(exchange *e)
-{
-    return send_tokens(e, tokens_to_text);
-}
-
-static enum MHD_Result tokenizer_info(exchange *e)
-{
-    textbuf t = {0};
-    const char *name = MHD_lookup_connection_value(e->connection, MHD_GET_ARGUMENT_KIND, "model");
-    const served_model *model = name != NULL ? request_model(e->http->models, name, &e->refused)
-                                             : &e->http->models->list[0];
-    if (model != NULL && tokens_info(model, &t, &e->refused)) return exchange_send_json(e, &t);
-    text_free(&t);
-    return exchange_refuse(e);
 }
 
 static enum MHD_Result metrics(exchange *e)
@@ -127,18 +124,18 @@ static enum MHD_Result health(exchange *e)
 }
 
 static const route routes[] = {
-    {"POST", "/v1/chat/completions", chat, false},
-    {"POST", "/v1/completions", completion, false},
-    {"GET", "/v1/models", list_models, false},
-    {"GET", "/v1/models/*", show_model, false},
-    {"POST", "/openai/deployments/*/chat/completions", chat, false},
-    {"POST", "/openai/deployments/*/completions", completion, false},
-    {"POST", "/tokenize", tokenize, false},
-    {"POST", "/detokenize", detokenize, false},
-    {"GET", "/tokenizer_info", tokenizer_info, false},
-    {"GET", "/metrics", metrics, false},
-    {"GET", "/health", health, true},
-    {"GET", "/ready", health, true},
+    {"POST", "/v1/chat/completions", start_chat, answer, false},
+    {"POST", "/v1/completions", start_completion, answer, false},
+    {"GET", "/v1/models", NULL, list_models, false},
+    {"GET", "/v1/models/*", NULL, show_model, false},
+    {"POST", "/openai/deployments/*/chat/completions", start_chat, answer, false},
+    {"POST", "/openai/deployments/*/completions", start_completion, answer, false},
+    {"POST", "/tokenize", tokenize, send_prepared, false},
+    {"POST", "/detokenize", detokenize, send_prepared, false},
+    {"GET", "/tokenizer_info", tokenizer_info, send_prepared, false},
+    {"GET", "/metrics", NULL, metrics, false},
+    {"GET", "/health", NULL, health, true},
+    {"GET", "/ready", NULL, health, true},
 };
 
 /* Whether a path is the route's; the name that stands for its '*' goes to `name`. */

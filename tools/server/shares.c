@@ -54,10 +54,11 @@ bool shares_allow(shares *s, key_use *use, int64_t context, int64_t now_ns, refu
         return too_many(r, 1);
     }
     if (most->context > 0 && context > most->context)
-        return refuse(r, 400, NULL,
-                      "the request wants %lld tokens of context, and this key may hold %lld: ask for "
-                      "fewer tokens",
-                      (long long)context, (long long)most->context);
+        return refuse(
+            r, 400, NULL,
+            "the request wants %lld tokens of context, and this key may hold %lld: ask for "
+            "fewer tokens",
+            (long long)context, (long long)most->context);
     if (most->tokens == 0) return true;
     forget(s, use, now_ns);
     if (use->spent < (double)most->tokens) return true;

@@ -62,8 +62,8 @@ static bool compile(grammar_cache *cache, cached *wanted, pewter_grammar **out, 
     pewter_error err;
     cached *c = find(cache, wanted);
     if (c == NULL) {
-        const pewter_status status = pewter_grammar_new(
-            wanted->model, wanted->kind, wanted->text, wanted->bytes, &wanted->grammar, &err);
+        const pewter_status status = pewter_grammar_new(wanted->model, wanted->kind, wanted->text,
+                                                        wanted->bytes, &wanted->grammar, &err);
         if (status != PEWTER_OK) {
             free(wanted->text);
             return refuse_status(r, status, &err);
@@ -246,7 +246,8 @@ static bool take_outputs(form *f, const char *field, const json_t *value, refusa
     return take_rows(rows, sizeof rows / sizeof *rows, value, f, r);
 }
 
-static bool compile_form(const grammar_place *place, const form *f, pewter_grammar **out, refusal *r)
+static bool compile_form(const grammar_place *place, const form *f, pewter_grammar **out,
+                         refusal *r)
 {
     cached wanted = {.model = place->model,
                      .share = place->share,
@@ -263,7 +264,8 @@ bool structure_compile(const grammar_place *place, pewter_grammar_kind kind, con
     return set_json(&f, json, r) && f.text != NULL && compile_form(place, &f, out, r);
 }
 
-bool structure_read(const json_t *body, const grammar_place *place, pewter_grammar **out, refusal *r)
+bool structure_read(const json_t *body, const grammar_place *place, pewter_grammar **out,
+                    refusal *r)
 {
     /* OpenAI's name first, then vLLM's, then llama.cpp's. */
     static const form_row rows[] = {

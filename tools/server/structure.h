@@ -25,7 +25,8 @@ typedef struct grammar_place {
 
 /* Reads response_format and its relations from a body; *out is then the caller's, by pewter_grammar_free, NULL: the
  * answer is free. What cannot be kept is a 400. */
-bool structure_read(const json_t *body, const grammar_place *place, pewter_grammar **out, refusal *r);
+bool structure_read(const json_t *body, const grammar_place *place, pewter_grammar **out,
+                    refusal *r);
 
 /* The grammar of a JSON text, out of the cache where it is there. */
 bool structure_compile(const grammar_place *place, pewter_grammar_kind kind, const json_t *json,

@@ -41,9 +41,11 @@ static const served_model *begin(const served_models *models, const char *body, 
     return request_model(models, json_string_value(name), r);
 }
 
-static void write_tokens(const served_model *m, const int32_t *ids, size_t n, bool strings, textbuf *t)
+static void write_tokens(const served_model *m, const int32_t *ids, size_t n, bool strings,
+                         textbuf *t)
 {
-    text_print(t, "{\"count\":%zu,\"max_model_len\":%lld,\"tokens\":[", n, (long long)m->info.context);
+    text_print(t, "{\"count\":%zu,\"max_model_len\":%lld,\"tokens\":[", n,
+               (long long)m->info.context);
     for (size_t i = 0; i < n; i++) text_print(t, "%s%d", i > 0 ? "," : "", ids[i]);
     text_print(t, "],\"token_strs\":%s", strings ? "[" : "null");
     for (size_t i = 0; strings && i < n; i++) {
@@ -60,8 +62,10 @@ static void write_tokens(const served_model *m, const int32_t *ids, size_t n, bo
 static bool tokenize(const served_model *m, const json_t *body, textbuf *t, refusal *r)
 {
     wishes w = {.special = true, .generation = true};
-    if (!fields_read(wish_fields, sizeof wish_fields / sizeof *wish_fields, body, &w, r)) return false;
-    const json_t *messages = json_object_get(body, "messages"), *prompt = json_object_get(body, "prompt");
+    if (!fields_read(wish_fields, sizeof wish_fields / sizeof *wish_fields, body, &w, r))
+        return false;
+    const json_t *messages = json_object_get(body, "messages"),
+                 *prompt = json_object_get(body, "prompt");
     int32_t *ids = NULL;
     size_t n = 0;
     if (messages != NULL) {
@@ -74,8 +78,8 @@ static bool tokenize(const served_model *m, const json_t *body, textbuf *t, refu
     } else {
         pewter_status status;
         pewter_error err;
-        ids = common_tokenize(m->model, json_string_value(prompt), json_string_length(prompt), false,
-                              w.special, &n, &status, &err);
+        ids = common_tokenize(m->model, json_string_value(prompt), json_string_length(prompt),
+                              false, w.special, &n, &status, &err);
         if (ids == NULL) return refuse_status(r, status, &err);
     }
     write_tokens(m, ids, n, w.strings, t);
@@ -89,8 +93,7 @@ static bool detokenize(const served_model *m, const json_t *body, textbuf *t, re
     const json_t *list = json_object_get(body, "tokens");
     int32_t *ids = NULL;
     size_t n = 0;
-    if (!json_is_array(list))
-        return field_wrong(r, "tokens", "a list of tokens", list);
+    if (!json_is_array(list)) return field_wrong(r, "tokens", "a list of tokens", list);
     if (!request_ids(m, list, "tokens", &ids, &n, r)) {
         free(ids);
         return false;
@@ -124,7 +127,8 @@ bool tokens_of(const served_models *models, const char *body, size_t bytes, text
     return reply_to(models, body, bytes, tokenize, t, r);
 }
 
-bool tokens_to_text(const served_models *models, const char *body, size_t bytes, textbuf *t, refusal *r)
+bool tokens_to_text(const served_models *models, const char *body, size_t bytes, textbuf *t,
+                    refusal *r)
 {
     return reply_to(models, body, bytes, detokenize, t, r);
 }
@@ -153,7 +157,8 @@ bool tokens_info(const served_model *m, textbuf *t, refusal *r)
 {
     pewter_status status;
     pewter_error err;
-    char *template = m->info.has_template ? common_text(write_template, m->model, &status, &err) : NULL;
+    char *template =
+        m->info.has_template ? common_text(write_template, m->model, &status, &err) : NULL;
     if (m->info.has_template && template == NULL) return refuse_status(r, status, &err);
     text_print(t, "{\"tokenizer_class\":\"pewter\",\"vocab_size\":%lld,\"model_max_length\":%lld,",
                (long long)m->info.vocab, (long long)m->info.context);

@@ -15,8 +15,8 @@ typedef struct choice {
 
 static bool read_choice(const json_t *value, choice *out, refusal *r)
 {
-    static const char wanted[] =
-        "\"none\", \"auto\", \"required\" or {\"type\": \"function\", \"function\": {\"name\": ...}}";
+    static const char wanted[] = "\"none\", \"auto\", \"required\" or {\"type\": \"function\", "
+                                 "\"function\": {\"name\": ...}}";
     *out = (choice){.free = true};
     if (value == NULL || json_is_null(value)) return true;
     if (json_is_object(value)) {
@@ -42,10 +42,11 @@ static bool add_tool(const json_t *tool, const char *only, json_t *list, refusal
     if (!json_is_string(name)) return field_wrong(r, "tools", "a function with a name", name);
     if (only != NULL && strcmp(only, json_string_value(name)) != 0) return true;
     /* No parameters are said: none are wanted. */
-    json_t *added = schema == NULL || json_is_null(schema)
-                        ? json_pack("{s:s, s:{s:s, s:{}}}", "name", json_string_value(name),
-                                    "parameters", "type", "object", "properties")
-                        : json_pack("{s:s, s:O}", "name", json_string_value(name), "parameters", schema);
+    json_t *added =
+        schema == NULL || json_is_null(schema)
+            ? json_pack("{s:s, s:{s:s, s:{}}}", "name", json_string_value(name), "parameters",
+                        "type", "object", "properties")
+            : json_pack("{s:s, s:O}", "name", json_string_value(name), "parameters", schema);
     return json_array_append_new(list, added) == 0 || refuse(r, 503, NULL, "no memory for tools");
 }
 
@@ -79,7 +80,8 @@ bool toolbox_read(const json_t *body, const grammar_place *place, toolbox *out,
     if (!read_choice(json_object_get(body, "tool_choice"), &c, r)) return false;
     if (json_object_get(body, "functions") != NULL)
         return refuse(r, 400, "functions", "functions: tools are wanted in their place");
-    if (tools == NULL || json_is_null(tools) || (json_is_array(tools) && json_array_size(tools) == 0)) {
+    if (tools == NULL || json_is_null(tools) ||
+        (json_is_array(tools) && json_array_size(tools) == 0)) {
         if (c.free || c.none) return true;
         return refuse(r, 400, "tool_choice", "tool_choice wants tools");
     }

@@ -15,8 +15,8 @@ struct watched {
     int fd;
     stage stage;
     int64_t since_ns; /* when the stage began */
-    void *sleeps;  /* the request that waits for news */
-    bool halted; /* at the last look nothing more could come */
+    void *sleeps;     /* the request that waits for news */
+    bool halted;      /* at the last look nothing more could come */
     bool ended;
 };
 
