@@ -87,6 +87,14 @@ ifeq ($(ARCH),x86_64)
 rooms += kernels/cpu/x86
 endif
 
+# Vulkan: where its headers and a compiler of shaders are there.
+GLSLC ?= glslc
+vulkan := $(and $(shell command -v $(GLSLC) 2>/dev/null),$(shell $(PKG_CONFIG) --exists vulkan 2>/dev/null && echo yes))
+ifneq ($(vulkan),)
+rooms += kernels/vulkan backends/vulkan
+$B/backends/list.o: EXTRA_CFLAGS += -DPW_HAVE_VULKAN
+endif
+
 sources = $(foreach r,$(rooms),$(wildcard $r/*.c))
 objects = $(sources:%.c=$B/%.o)
 
@@ -160,6 +168,28 @@ $B/libpewter.so: $(shared)
 $B/pewter: $(tool_objects) $(static)
 	@echo "  LINK  $@"
 	$Q $(link) -pie -o $@ $^ $(LDLIBS) $(tool_libs)
+
+# ---- Shaders -------------------------------------------------------------------------------------
+
+# NAME.comp becomes NAME.spv, or NAME_FORMAT.spv with the number of a format; spirv.c takes them all in.
+spv = $(foreach s,add glu norm rope,$s) $(foreach k,0f32 1f16 2bf16,kv_store.KV=$k attention.KV=$k) \
+  $(foreach f,0f32 1f16 2bf16 3q4_0 4q4_1 5q8_0 6q4_k 7q5_k 8q6_k,$(foreach s,embed few matmul,$s.FORMAT=$f))
+digits = 0 1 2 3 4 5 6 7 8
+spv_source = $(firstword $(subst ., ,$1))
+spv_number = $(firstword $(foreach d,$(digits),$(if $(findstring =$d,$1),$d)))
+spv_name   = $(spv_source)$(if $(findstring =,$1),_$(lastword $(subst =$(spv_number), ,$1)))
+spv_define = $(if $(findstring =,$1),-D$(firstword $(subst =, ,$(lastword $(subst ., ,$1))))=$(spv_number))
+define spv_rule
+$B/kernels/vulkan/$(call spv_name,$1).spv: kernels/vulkan/$(call spv_source,$1).comp $(wildcard kernels/vulkan/*.glsl) $B/flags
+	@mkdir -p $$(@D)
+	@echo "  GLSLC $$@"
+	$$Q $$(GLSLC) -std=460core --target-env=vulkan1.2 -O -Werror $(call spv_define,$1) -o $$@ $$<
+endef
+$(if $(vulkan),$(foreach s,$(spv),$(eval $(call spv_rule,$s))))
+spv_names = $(foreach s,$(spv),$(call spv_name,$s))
+
+$B/kernels/vulkan/spirv.o: EXTRA_CFLAGS += -DPW_SPIRV='"$B/kernels/vulkan"'
+$B/kernels/vulkan/spirv.o: $(spv_names:%=$B/kernels/vulkan/%.spv)
 
 # ---- Bench ---------------------------------------------------------------------------------------
 
@@ -269,7 +299,7 @@ check-arm:
 	@tests/arm.sh
 
 # The bench: minutes. What it wants beside the build is installed first.
-.PHONY: bench bench-check bench-full bench-loops bench-run rivals
+.PHONY: bench bench-check bench-full bench-loops bench-run bench-serve rivals
 bench:
 	@tools/setup.sh bench
 	$(again) bench-run
@@ -292,6 +322,11 @@ bench-full:
 bench-loops:
 	$(again) $B/libpewter-all.a
 	@B=$B bench/loops.sh $(BENCH)
+
+# Load on a service and on its rivals': MODEL, and options of bench/serve/load.py in BENCH.
+bench-serve:
+	$(again) $B/pewter
+	@B=$B bench/serve/run.sh $(MODEL) $(BENCH)
 
 rivals:
 	@tools/rivals.sh
@@ -325,7 +360,7 @@ fuzz-run: $(fuzz)
 lint:
 	@tests/lint.sh
 
-sources_all = $(wildcard include/*.h include/pw/*.h $(foreach d,$(rooms) kernels/cpu/x86 tools \
+sources_all = $(wildcard include/*.h include/pw/*.h $(foreach d,$(rooms) kernels/cpu/x86 tools tools/server \
   bench bench/base bench/base/x86 bench/base/arm bench/model bench/report bench/rivals \
   docs/examples tests/unit tests/check tests/schema tests/e2e tests/support tests/fuzz,$d/*.c $d/*.h))
 
@@ -400,6 +435,7 @@ help:
 	@echo 'make rivals     installs and compiles the programs that the bench compares with'
 	@echo 'make bench-check BASE=revision   fails where this tree is slower or wrong'
 	@echo 'make bench-full kernels and models beside every rival, as build/bench-full.md'
+	@echo 'make bench-serve MODEL=FILE   load on pewter serve beside llama-server (BENCH="--help")'
 	@echo 'make bench-loops what the inner loops issue, beside a model of a CPU (BENCH="--help")'
 	@echo 'make lint       format, warnings of gcc and clang, analyser, floors, headers, symbols'
 	@echo 'make asan tsan fuzz cover     tests under sanitizers; fuzz targets (FUZZ_SECONDS=20); coverage'

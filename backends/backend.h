@@ -100,9 +100,11 @@ typedef struct pw_call_span {
 /* Every function may be called by the thread that drives the engine only. */
 typedef struct pw_backend {
     const char *name; /* "cpu" */
+    bool unasked;     /* all of its devices are used where none is named; else one, by name */
     pw_catalogue (*kernels)(void);
 
-    /* Finds devices: writes at most `cap`, and their number to *count. None is not an error. */
+    /* Finds devices: writes at most `cap`, and their number to *count. None is not an error;
+     * PEWTER_E_UNSUPPORTED says, in words, what of its driver is not on this machine. */
     pewter_status (*probe)(const pw_site *sites, size_t n_sites, pw_device_info *out, size_t cap,
                            size_t *count, pewter_error *err);
     /* `site` must outlive the device. */

@@ -93,6 +93,10 @@ typedef struct pewter_config {
                                * or a list of names joined by '+' ("avx2+fma+f16c") */
     const char *topology;     /* NULL: this machine; else an hwloc XML file or synthetic string */
     bool keep_sigbus;         /* true: install no handler for truncated mapped files */
+    const char *device; /* NULL: the CPU; else a backend, and which of its devices by number or
+                               * part of its description: "vulkan:0", "vulkan:llvmpipe"; "vulkan" takes
+                               * the first that is not made in software */
+    bool all_devices;   /* find the others, too, for pewter_device_get */
 } pewter_config;
 
 typedef struct pewter_device_info {
@@ -103,6 +107,8 @@ typedef struct pewter_device_info {
     int32_t threads;  /* workers, 0 where that has no meaning */
     uint64_t memory;  /* bytes that it may use */
     double bandwidth; /* measured read bytes/s; 0: not measured */
+    bool in_use;      /* opened: models run on it */
+    bool software;    /* does in software what others have hardware for */
 } pewter_device_info;
 
 PEWTER_API pewter_config pewter_config_defaults(void);
@@ -111,6 +117,7 @@ PEWTER_API pewter_status pewter_open(const pewter_config *config, pewter_engine 
 /* Frees the engine. Models and sessions of it must be freed first. NULL is allowed. */
 PEWTER_API void pewter_close(pewter_engine *engine);
 
+/* Those in use come first. */
 PEWTER_API size_t pewter_device_count(const pewter_engine *engine);
 PEWTER_API pewter_status pewter_device_get(const pewter_engine *engine, size_t index,
                                            pewter_device_info *out, pewter_error *err);

@@ -36,6 +36,8 @@ typedef struct pw_packing {
 
 enum { PW_PANEL = 32 };
 
+typedef struct pw_shader pw_shader;
+
 /* Panels of a packed tensor of m rows. */
 static inline int64_t pw_panels(int64_t m, bool fused)
 {
@@ -65,7 +67,8 @@ typedef struct pw_kernel {
     size_t (*shared)(const pw_call *shape);
     const pw_packing *packing; /* NULL: weights as in the file */
     const pw_kv_packing *kv;   /* ATTENTION, KV_STORE: layout of the pool */
-    pw_cpu_phases cpu;
+    pw_cpu_phases cpu;         /* of rows for a CPU */
+    const pw_shader *shader;   /* of rows for a GPU, see its room */
 } pw_kernel;
 
 /* Whether its products are summed in 16 bits first, for which only weights of at most 6 bits are small

@@ -6,6 +6,7 @@
 
 #include "kernels/act.h"
 #include "kernels/quant.h"
+#include "kernels/ref/rows.h"
 #include "pw/num.h"
 #include "pw/status.h"
 
@@ -321,6 +322,15 @@ static pewter_status make_kv_store(pw_sample *s, pw_rng *rng, pewter_error *err)
     return PEWTER_OK;
 }
 
+/* A row that fills such a pool here: a GPU's own cannot. */
+static const pw_kernel *on_host(const pw_kernel *store)
+{
+    const pw_catalogue ref = pw_ref_catalogue();
+    for (size_t i = 0; store->cpu.run == NULL && i < ref.count; i++)
+        if (ref.rows[i].op == PW_OP_KV_STORE && ref.rows[i].kv == store->kv) return &ref.rows[i];
+    return store;
+}
+
 /* Keys or values of all positions as the pool rounds them. */
 static pewter_status stored_values(pw_sample *s, pw_rng *rng, pw_tensor *t, pewter_error *err)
 {
@@ -343,7 +353,7 @@ static pewter_status stored_values(pw_sample *s, pw_rng *rng, pw_tensor *t, pewt
 
 static pewter_status make_attention(pw_sample *s, pw_rng *rng, pewter_error *err)
 {
-    const pw_kernel *store = s->shape.store;
+    const pw_kernel *store = on_host(s->shape.store);
     PW_TRY(f32_source(s, rng, &s->call.src[0], err));
     PW_TRY(make_batch(s, rng, &s->call.src[1], err));
     s->plain.src[0] = s->call.src[0];

@@ -49,19 +49,24 @@ static pewter_status give(void *to, const void *from, size_t bytes, const char *
 
 size_t pewter_device_count(const pewter_engine *engine)
 {
-    return engine != NULL ? engine->n_devices : 0;
+    return engine != NULL ? engine->n_devices + engine->n_others : 0;
 }
 
 pewter_status pewter_device_get(const pewter_engine *engine, size_t index, pewter_device_info *out,
                                 pewter_error *err)
 {
-    if (engine == NULL || out == NULL || index >= engine->n_devices)
+    const size_t count = pewter_device_count(engine);
+    if (out == NULL || index >= count)
         return pw_fail(err, PEWTER_E_ARG, "device: 0 to %zu wanted, %zu found",
-                       engine != NULL ? engine->n_devices - 1 : 0, index);
-    const pw_target *target = &engine->targets[index];
+                       count > 0 ? count - 1 : 0, index);
+    const bool used = index < engine->n_devices;
+    const pw_target *target =
+        used ? &engine->targets[index] : &engine->others[index - engine->n_devices];
     pewter_device_info info = {.threads = target->info.threads,
                                .memory = target->info.memory,
-                               .bandwidth = engine->bandwidth};
+                               .bandwidth = used ? engine->bandwidth : 0.0,
+                               .in_use = used,
+                               .software = target->info.software};
     snprintf(info.name, sizeof info.name, "%s", target->info.name);
     snprintf(info.backend, sizeof info.backend, "%s", target->backend->name);
     snprintf(info.detail, sizeof info.detail, "%s", target->info.detail);

@@ -88,8 +88,10 @@ static void print_device(const pw_plan *plan, const pw_plan_device *d, pw_out *o
     }
     if (d->last_layer >= d->first_layer)
         pw_print(out, "layers %d to %d, ", d->first_layer, d->last_layer);
-    pw_print(out, "%d worker%s; weights ", d->target.info.threads,
-             d->target.info.threads == 1 ? "" : "s");
+    if (d->target.info.threads > 0)
+        pw_print(out, "%d worker%s; ", d->target.info.threads,
+                 d->target.info.threads == 1 ? "" : "s");
+    pw_print(out, "weights ");
     pw_print_bytes(out, (double)d->weight_bytes);
     pw_print(out, " (and ");
     pw_print_bytes(out, (double)d->mapped_bytes);

@@ -52,7 +52,7 @@ bench() {
 
 # Each third party stays in its room.
 parties() {
-    grep -rnE '^ *# *include *<(hwloc|pcre2|utf8proc|jansson|histedit|editline|microhttpd|gnutls)' --include='*.[ch]' \
+    grep -rnE '^ *# *include *<(hwloc|pcre2|utf8proc|jansson|histedit|editline|microhttpd|gnutls|vulkan)' --include='*.[ch]' \
         include kernels backends scheduler runtime tools |
         awk -F: '
         $3 ~ /hwloc/ && $1 != "scheduler/machine.c" { bad = 1; print }
@@ -60,6 +60,7 @@ parties() {
         $3 ~ /jansson/ && $1 !~ /^runtime\/text\/json\.[ch]$/ { bad = 1; print }
         $3 ~ /edit/ && $1 !~ /^tools\// { bad = 1; print }
         $3 ~ /microhttpd|gnutls/ && $1 !~ /^tools\/server\// { bad = 1; print }
+        $3 ~ /vulkan/ && $1 !~ /^backends\/vulkan\// { bad = 1; print }
         END { exit bad }'
 }
 

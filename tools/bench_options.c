@@ -210,6 +210,8 @@ int bench_options_read(int argc, char **argv, bench_options *o, bool *done)
          RIVALS ": in turns with ours (set up by make rivals)"},
         {"--cpu-features", NULL, ARG_TEXT, &o->cpu_features, "MASK",
          "ours uses no more than scalar, avx2, avx512, or names joined by +"},
+        {"--device", "-dev", ARG_TEXT, &o->device, "NAME",
+         "ours runs on cpu, or on a GPU by number or part of its name: vulkan:0"},
         {"--kl", NULL, ARG_LONG, &o->kl, "N", "divergence from --exact over N tokens"},
         {"--exact", NULL, ARG_FLAG, &o->exact, NULL, "activations stay f32"},
         {"--energy", NULL, ARG_FLAG, &o->energy, NULL, "fail where no energy counter can be read"},

@@ -25,7 +25,7 @@ typedef struct bench_options {
     int32_t repeats;
     int64_t kl;
     bool no_warmup, exact, profile, energy, no_save, verbose;
-    const char *cpu_features, *trace, *report;
+    const char *cpu_features, *device, *trace, *report;
     write_format format;
 } bench_options;
 

@@ -250,6 +250,7 @@ static int load(const bench_run *run, const setting *s, bool exact, pewter_engin
     c.kv = exact ? "f32" : s->kv;
     c.exact = exact;
     c.cpu_features = run->o->cpu_features;
+    c.device = run->o->device;
     c.context = s->context * s->sequences;
     pewter_load_options options = pewter_load_defaults();
     return common_start(&c, s->path, &options, engine, model);
@@ -300,7 +301,10 @@ static int with_model(bench_run *run, const setting *s, pewter_engine *engine, p
                           .info = {.size = sizeof about.info}};
     record_kl kl = {.n = 0};
     pewter_error err;
+    about.device.size = sizeof about.device;
     pewter_status status = pewter_model_get(model, &about.info, &err);
+    if (status == PEWTER_OK) status = pewter_device_get(engine, 0, &about.device, &err);
+    bed.elsewhere = strcmp(about.device.backend, "cpu") != 0;
     if (status == PEWTER_OK) status = open_peak(engine, &bed, &err);
     about.threads = bed.threads;
     for (size_t i = 0; i < run->o->n_rivals && status == PEWTER_OK; i++)

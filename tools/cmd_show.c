@@ -40,11 +40,15 @@ static void print_device(const pewter_device_info *d, bool json, bool first)
         common_quote(stdout, d->name, strlen(d->name));
         printf(",\"backend\":\"%s\",\"detail\":", d->backend);
         common_quote(stdout, d->detail, strlen(d->detail));
-        printf(",\"threads\":%d,\"memory\":%llu}", d->threads, (unsigned long long)d->memory);
+        printf(",\"threads\":%d,\"memory\":%llu,\"in_use\":%s,\"software\":%s}", d->threads,
+               (unsigned long long)d->memory, d->in_use ? "true" : "false",
+               d->software ? "true" : "false");
         return;
     }
-    printf("%-9s %d workers, %.1f GB; %s\n", d->name, d->threads, (double)d->memory * 1e-9,
-           d->detail);
+    char workers[32] = "";
+    if (d->threads > 0) snprintf(workers, sizeof workers, "%d workers, ", d->threads);
+    printf("%-9s %s%.1f GB; %s%s\n", d->name, workers, (double)d->memory * 1e-9, d->detail,
+           d->in_use ? "" : "; not used: --device names it");
 }
 
 static int print_devices(pewter_engine *engine, bool json, double bandwidth)
@@ -73,6 +77,7 @@ int cmd_devices(int argc, char **argv)
 {
     common c = {0};
     bool json = false, measure = false;
+    c.all_devices = true;
     common_options(&c);
     const arg_option own[] = {
         {"--measure", NULL, ARG_FLAG, &measure, NULL, "measure the read bandwidth for 0.2 s"},

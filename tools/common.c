@@ -19,6 +19,8 @@ void common_options(common *c)
         {"--cpu-features", NULL, ARG_TEXT, &c->cpu_features, "MASK",
          "use no more than scalar, avx2, avx512, or names joined by +"},
         {"--cpu-devices", NULL, ARG_INT, &c->cpu_devices, "N", "split the cores into N devices"},
+        {"--device", NULL, ARG_TEXT, &c->device, "NAME",
+         "cpu, or a GPU by number or part of its name: vulkan:0, vulkan:llvmpipe"},
         {"--topology", NULL, ARG_TEXT, &c->topology, "FILE",
          "plan for another machine: hwloc XML or 'pack:2 core:8 pu:1'"},
         {"--verbose", "-v", ARG_FLAG, &c->verbose, NULL, "say what is done"},
@@ -74,6 +76,8 @@ int common_open(const common *c, pewter_engine **out)
     config.cpu_devices = c->cpu_devices;
     config.cpu_features = c->cpu_features;
     config.topology = c->topology;
+    config.device = c->device;
+    config.all_devices = c->all_devices;
     config.log = log_line;
     config.log_level = c->verbose ? PEWTER_LOG_DEBUG : PEWTER_LOG_WARN;
     pewter_error err;

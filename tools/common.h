@@ -13,7 +13,8 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 /* What the tables below fill. Zero-initialise, then common_options. */
 typedef struct common {
     int32_t threads, cpu_devices, batch;
-    const char *cpu_features, *topology, *kv;
+    const char *cpu_features, *device, *topology, *kv;
+    bool all_devices; /* found, too, where they are not used */
     int64_t context;
     bool exact, verbose, trust;
     arg_option engine_table[8], model_table[8], trust_table[2];

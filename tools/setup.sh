@@ -44,6 +44,8 @@ need_build() {
     need libedit-dev has_library libedit
     need libmicrohttpd-dev has_library libmicrohttpd
     need libgnutls28-dev has_library gnutls
+    need libvulkan-dev has_library vulkan
+    need glslc has_command "${GLSLC:-glslc}"
 }
 
 need_model() {
@@ -59,6 +61,13 @@ need_check() {
     need curl has_command curl
     need python3-jsonschema has_jsonschema
     need strace has_command strace
+    need mesa-vulkan-drivers has_lavapipe
+    need vulkan-validationlayers test -e /usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json
+}
+
+has_lavapipe() {
+    for file in /usr/share/vulkan/icd.d/lvp_icd*.json; do [ ! -e "$file" ] || return 0; done
+    return 1
 }
 
 has_cxx_header() { printf '#include <%s>\n' "$1" | "${CXX:-g++}" -E -o /dev/null -xc++ - 2>/dev/null; }

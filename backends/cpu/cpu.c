@@ -225,6 +225,7 @@ static void query(pw_device *dev, pw_device_state *out)
 
 const pw_backend pw_cpu_backend = {
     .name = "cpu",
+    .unasked = true,
     .kernels = pw_cpu_catalogue,
     .probe = probe,
     .open = device_open,

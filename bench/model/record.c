@@ -33,8 +33,9 @@ static void set_setting(json_t *r, const record_model *m)
     set_text(r, "build_commit", json_string_value(json_object_get(m->card, "commit")));
     set_int(r, "build_number", 0);
     set_text(r, "cpu_info", json_string_value(json_object_get(m->card, "cpu")));
-    set_text(r, "gpu_info", "");
-    set_text(r, "backends", "CPU");
+    const bool cpu = strcmp(m->device.backend, "cpu") == 0;
+    set_text(r, "gpu_info", cpu ? "" : m->device.detail);
+    set_text(r, "backends", cpu ? "CPU" : m->device.backend);
     set_text(r, "model_filename", m->path);
     set_text(r, "model_type", type);
     set_int(r, "model_size", (int64_t)m->info.file_bytes);

@@ -197,6 +197,7 @@ static pewter_status profiled(runner *r, test_result *out, pewter_error *err)
 static double share_of(const runner *r, const profile_limits *a, const profile_limits *b,
                        int64_t ns)
 {
+    if (r->bed->elsewhere) return 0.0;
     const profile_limits limits = between(a, b);
     return profile_total(r->bed->model, &limits).floor_seconds / ((double)ns * 1e-9);
 }

@@ -29,6 +29,7 @@ typedef struct test_bed {
     pewter_model *model;
     peak *peak;
     int32_t threads;
+    bool elsewhere;   /* not on the CPU, whose limits say nothing then */
     const char *root; /* of proc and sys */
     test_rival rivals[TEST_MOST_RIVALS];
     size_t n_rivals;

@@ -14,6 +14,7 @@ typedef struct record_model {
     int32_t threads, batch;
     const json_t *card;
     pewter_model_info info;
+    pewter_device_info device; /* that ours ran on; the first of several */
 } record_model;
 
 /* Divergence from the exact model; n 0: not measured. */

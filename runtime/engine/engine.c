@@ -8,7 +8,7 @@
 #include "pw/status.h"
 #include "runtime/engine/memory.h"
 
-enum { MAX_DEVICES = 64, DEFAULT_CONTEXT = 4096, DEFAULT_BATCH = 512, LOGIT_BYTES = 64 << 20 };
+enum { DEFAULT_CONTEXT = 4096, DEFAULT_BATCH = 512, LOGIT_BYTES = 64 << 20 };
 
 pewter_config pewter_config_defaults(void)
 {
@@ -34,27 +34,6 @@ void pw_leave(pewter_engine *engine)
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
-
-static pewter_status open_devices(pewter_engine *e, pewter_error *err)
-{
-    e->targets = pw_alloc(&e->alloc, MAX_DEVICES * sizeof *e->targets);
-    e->devices = pw_alloc(&e->alloc, MAX_DEVICES * sizeof(pw_device *));
-    if (e->targets == NULL || e->devices == NULL)
-        return pw_fail(err, PEWTER_E_MEMORY, "no memory for the table of devices");
-    pw_device_info found[MAX_DEVICES];
-    for (const pw_backend *const *b = pw_backends(); *b != NULL; b++) {
-        size_t count;
-        PW_TRY((*b)->probe(e->machine->sites, e->machine->n_sites, found,
-                           MAX_DEVICES - e->n_devices, &count, err));
-        for (size_t i = 0; i < count; i++) {
-            PW_TRY((*b)->open(&found[i], &e->machine->sites[found[i].site], &e->alloc,
-                              &e->devices[e->n_devices], err));
-            e->targets[e->n_devices++] = (pw_target){.backend = *b, .info = found[i]};
-        }
-    }
-    if (e->n_devices == 0) return pw_fail(err, PEWTER_E_DEVICE, "no device found");
-    return PEWTER_OK;
-}
 
 static pewter_status take_config(const pewter_config *given, pewter_config *out, pewter_error *err)
 {
@@ -85,7 +64,7 @@ pewter_status pewter_open(const pewter_config *config, pewter_engine **out, pewt
                                         .features = taken.cpu_features,
                                         .topology = taken.topology};
     pewter_status status = pw_machine_open(&options, &e->alloc, &e->machine, err);
-    if (status == PEWTER_OK) status = open_devices(e, err);
+    if (status == PEWTER_OK) status = pw_devices_open(e, taken.device, taken.all_devices, err);
     if (status != PEWTER_OK) {
         pewter_close(e);
         return status;
@@ -94,7 +73,7 @@ pewter_status pewter_open(const pewter_config *config, pewter_engine **out, pewt
         const pw_device_info *info = &e->targets[i].info;
         pw_say(&e->log, PEWTER_LOG_INFO, "opened %s, %d workers: %s", info->name, info->threads,
                info->detail);
-        if (info->features == 0 && taken.cpu_features == NULL)
+        if (info->features == 0 && info->threads > 0 && taken.cpu_features == NULL)
             pw_say(&e->log, PEWTER_LOG_WARN,
                    "%s has no vector features that kernels here use: plain rows serve it, slowly",
                    info->name);
@@ -106,12 +85,9 @@ pewter_status pewter_open(const pewter_config *config, pewter_engine **out, pewt
 void pewter_close(pewter_engine *engine)
 {
     if (engine == NULL) return;
-    for (size_t i = 0; i < engine->n_devices; i++)
-        engine->targets[i].backend->close(engine->devices[i]);
+    pw_devices_close(engine);
     pw_machine_close(engine->machine);
     const pewter_allocator alloc = engine->alloc;
-    pw_free(&alloc, engine->targets, MAX_DEVICES * sizeof *engine->targets);
-    pw_free(&alloc, engine->devices, MAX_DEVICES * sizeof(pw_device *));
     pw_free(&alloc, engine, sizeof *engine);
 }
 

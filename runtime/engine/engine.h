@@ -15,13 +15,16 @@
 #include "runtime/model/model.h"
 #include "scheduler/machine.h"
 
+enum { PW_MAX_DEVICES = 64 };
+
 struct pewter_engine {
     pewter_allocator alloc;
     pw_log log;
     pw_machine *machine;
     pw_target *targets; /* [n_devices] */
     pw_device **devices;
-    size_t n_devices;
+    pw_target *others; /* [n_others]: found, and not opened */
+    size_t n_devices, n_others;
     bool spread; /* the caller split the cores: give every device layers */
     bool keep_sigbus;
     double bandwidth; /* measured; 0: not yet */
@@ -85,6 +88,12 @@ struct pewter_session {
 /* The engine is the caller's until pw_leave; PEWTER_E_BUSY if another thread is inside. */
 PW_MUST pewter_status pw_enter(pewter_engine *engine, pewter_error *err);
 void pw_leave(pewter_engine *engine);
+
+/* devices.c: opens the devices that `wish` names (see pewter_config), all of the CPU's where it is NULL; `all`: finds
+ * the others too. What was opened is closed by pw_devices_close, also after a failure. */
+PW_MUST pewter_status pw_devices_open(pewter_engine *engine, const char *wish, bool all,
+                                      pewter_error *err);
+void pw_devices_close(pewter_engine *engine);
 
 /* batch.c: one batch of a model; *ready: sessions that had work. */
 PW_MUST pewter_status pw_batch_step(pewter_model *model, size_t *ready, pewter_error *err);

@@ -83,6 +83,10 @@ static void run_phase(pw_cpu_fn *phase, const pw_call *call, int64_t extent, int
 
 void check_run(check *c, const pw_kernel *row, const pw_call *call, pw_rng *cuts)
 {
+    if (c->device != NULL) {
+        check_run_device(c, row, call);
+        return;
+    }
     const size_t bytes = row->scratch != NULL ? row->scratch(call) : 0;
     void *scratch = heap_take(&c->heap, bytes, PEWTER_MEM_SCRATCH);
     void *shared = NULL;

@@ -3,6 +3,7 @@
 #ifndef PW_TESTS_CHECK_CHECK_H
 #define PW_TESTS_CHECK_CHECK_H
 
+#include "backends/backend.h"
 #include "kernels/kernel.h"
 #include "kernels/sample.h"
 #include "pw/attr.h"
@@ -16,8 +17,18 @@ typedef struct check {
     int rounds;
     const char *filter; /* part of the names wanted; NULL: all */
     heap heap;
-    pewter_allocator alloc; /* over the heap */
+    pewter_allocator alloc;    /* over the heap */
+    const pw_backend *backend; /* whose rows they are; NULL: the CPU's, called directly */
+    pw_device *device;
 } check;
+
+/* ---- device.c: rows of a GPU ---- */
+
+/* Takes the rows of a device: "BACKEND" or "BACKEND:PART OF ITS NAME". False: there is none. */
+bool check_open(check *c, const char *name);
+
+/* Runs the call by the device, on copies of its operands, which are read back. */
+void check_run_device(check *c, const pw_kernel *row, const pw_call *call);
 
 /* ---- check.c: one row alone ---- */
 

@@ -1,4 +1,4 @@
-/* pwcheck: every row of the CPU catalogue against the truth in double, and against its like. */
+/* pwcheck: every row of a catalogue, the CPU's or a GPU's, against the truth in double, and against its like. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,13 +60,16 @@ static bool check_all(check *c, const pw_kernel *row)
 
 static int usage(FILE *to, int code)
 {
-    fprintf(to,
-            "usage: pwcheck [--seed N] [--filter NAME] [--features MASK] [--rounds N] [--list]\n"
-            "  --filter NAME    only rows with NAME in their name\n"
-            "  --features MASK  as if the CPU had no more: scalar, avx2, avx512, or names\n"
-            "                   joined by '+'\n"
-            "  --rounds N       random shapes for each row\n"
-            "  --list           names the rows and what they need, runs nothing\n");
+    fprintf(
+        to,
+        "usage: pwcheck [--seed N] [--filter NAME] [--features MASK] [--rounds N] [--device NAME]\n"
+        "               [--list]\n"
+        "  --filter NAME    only rows with NAME in their name\n"
+        "  --features MASK  as if the CPU had no more: scalar, avx2, avx512, or names\n"
+        "                   joined by '+'\n"
+        "  --rounds N       random shapes for each row\n"
+        "  --device NAME    the rows of a GPU: vulkan, or vulkan:PART OF ITS NAME\n"
+        "  --list           names the rows and what they need, runs nothing\n");
     return code;
 }
 
@@ -104,6 +107,10 @@ static void read_options(check *c, int argc, char **argv)
             c->seed = number(value);
         } else if (strcmp(option, "--rounds") == 0) {
             c->rounds = (int)number(value);
+        } else if (strcmp(option, "--device") == 0) {
+            if (check_open(c, value)) continue;
+            printf("skipped: no device '%s' here\n0 passed, 0 failed, 1 skipped\n", value);
+            exit(0);
         } else if (strcmp(option, "--filter") == 0) {
             c->filter = value;
         } else if (strcmp(option, "--features") == 0) {
@@ -149,6 +156,7 @@ int main(int argc, char **argv)
         else
             failed++;
     }
+    if (c.device != NULL) c.backend->close(c.device);
     printf("pwcheck: %d passed, %d failed", passed, failed);
     if (skipped > 0) printf(", %d skipped", skipped);
     printf("\n");

@@ -426,6 +426,7 @@ static pewter_status wait_for(pw_device *dev, pw_ticket until, int64_t deadline_
 
 const pw_backend mock_backend = {
     .name = "mock",
+    .unasked = true,
     .kernels = kernels,
     .probe = probe,
     .open = device_open,
