@@ -8,7 +8,7 @@ jobs=$(nproc)
 make=(make --no-print-directory -s "-j$jobs")
 mapfile -t sources < <(make -s list-sources)
 mapfile -t library < <(printf '%s\n' "${sources[@]}" |
-    grep -E '^(kernels|backends|scheduler|runtime|tools|bench)/.*\.c$' | grep -vE '_peer|/arm/')
+    grep -E '^(kernels|backends|scheduler|runtime|tools|bench)/.*\.c$' | grep -vE '_peer|/arm/|/spirv')
 
 step_format() {
     if ! clang-format --version | grep -q 'version 14\.'; then
