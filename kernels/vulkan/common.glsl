@@ -6,6 +6,7 @@
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Words { uint at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer Out { uint at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Floats { float at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Fours { vec4 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer Result { float at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Quads { uvec4 at[]; };
 
@@ -42,6 +43,12 @@ uvec2 further(uvec2 from, uint count, uint bytes)
 uvec2 row_of(Tensor t, uint i)
 {
     return further(further(t.data, i % t.n1, t.s1), i / t.n1, t.s2);
+}
+
+// The column `i` of a matrix.
+uvec2 column_of(Tensor t, uint i)
+{
+    return further(t.data, i, t.s1);
 }
 
 // e^x to 2 ulp, which exp() need not be: Cephes' expf.

@@ -1,46 +1,62 @@
 #include "common.glsl"
 #include "weights.glsl"
-// dst = w x for any number of columns: a workgroup makes 32 rows (a panel) of 32 columns, a thread 4 of 4.
+// dst = w x for any number of columns: a workgroup makes 64 rows (two panels) of 32 columns, a thread 8 of 4. Blocks of
+// 32 weights a row are decoded once into shared memory; each step of k is then three loads of 16 bytes for 32 sums.
 layout(local_size_x = 64) in;
 
-shared float w_tile[32][33], x_tile[32][33]; // [k][row], [k][column]
+// [k][row / 4], [k][column / 4]: one quad more than there are, so that rows of k begin in other banks.
+shared vec4 w_tile[32][17], x_tile[32][9];
+
+void load(uvec2 x, uvec2 panel, uint blocks, uint block, uint k, bool guarded)
+{
+    const uint lane = gl_LocalInvocationID.x;
+    float w[2][16];
+    decode(panel, blocks, block, lane % PANEL, 0, w[0]);
+    decode(panel, blocks, block, lane % PANEL, 1, w[1]);
+    const uint from = lane / 32 * 16, at = block * 32 + from;
+    float mine[16];
+    take(x, at, k, guarded, mine);
+    barrier(); // all have done with the block before
+    [[unroll]] for (uint i = 0; i < 32; i++) w_tile[i][lane / 4][lane % 4] = w[i / 16][i % 16];
+    [[unroll]] for (uint i = 0; i < 16; i++) x_tile[from + i][lane % 32 / 4][lane % 4] = mine[i];
+    barrier();
+}
 
 void main()
 {
-    const uint lane = gl_LocalInvocationID.x, k = a.src[1].n0, n = a.src[1].n1 * a.src[1].n2;
-    const uint blocks = (k + 31) / 32, first = gl_WorkGroupID.y * 32;
-    const uvec2 panel = further(a.src[0].data, gl_WorkGroupID.x, panel_bytes(blocks));
-    const uint mine = lane % 32, part = lane / 32;      // what this thread loads
-    const uint row = lane % 8 * 4, column = lane / 8 * 4; // and what it makes
-    Floats x = Floats(row_of(a.src[1], min(first + mine, n - 1)));
-    float total[4][4], acc[4][4];
-    [[unroll]] for (uint i = 0; i < 4; i++)
-        [[unroll]] for (uint j = 0; j < 4; j++) total[i][j] = 0.0;
+    const uint lane = gl_LocalInvocationID.x, k = a.src[1].n0, n = a.src[1].n1;
+    const uint blocks = (k + 31) / 32, first = gl_WorkGroupID.y * 32, panels = (a.dst.n0 + PANEL - 1) / PANEL;
+    // Behind the last panel the last is decoded again: its rows are not written.
+    const uint mine = min(gl_WorkGroupID.x * 2 + lane / PANEL, panels - 1);
+    const uvec2 panel = further(a.src[0].data, mine, panel_bytes(blocks));
+    const uvec2 x = column_of(a.src[1], min(first + lane % 32, n - 1));
+    const uint row = lane % 8 * 2, column = lane / 8; // in quads
+    vec4 total[4][2], acc[4][2];                      // [column][rows]
+    [[unroll]] for (uint j = 0; j < 4; j++) total[j] = vec4[2](vec4(0.0), vec4(0.0));
 
     for (uint segment = 0; segment < SEGMENTS; segment++) {
-        [[unroll]] for (uint i = 0; i < 4; i++)
-            [[unroll]] for (uint j = 0; j < 4; j++) acc[i][j] = 0.0;
+        [[unroll]] for (uint j = 0; j < 4; j++) acc[j] = vec4[2](vec4(0.0), vec4(0.0));
         const uint end = segment_at(segment + 1, blocks);
         for (uint block = segment_at(segment, blocks); block < end; block++) {
-            float w[16];
-            decode(panel, blocks, block, mine, part, w);
-            barrier();
-            [[unroll]] for (uint i = 0; i < 16; i++) {
-                const uint at = block * 32 + part * 16 + i;
-                w_tile[part * 16 + i][mine] = w[i];
-                x_tile[part * 16 + i][mine] = at < k ? x.at[at] : 0.0;
-            }
-            barrier();
+            if (FORMAT > BF16 || block * 32 + 32 <= k)
+                load(x, panel, blocks, block, k, false);
+            else
+                load(x, panel, blocks, block, k, true);
             for (uint at = 0; at < 32; at++) {
-                [[unroll]] for (uint i = 0; i < 4; i++)
-                    [[unroll]] for (uint j = 0; j < 4; j++)
-                        acc[i][j] = fma(w_tile[at][row + i], x_tile[at][column + j], acc[i][j]);
+                const vec4 w0 = w_tile[at][row], w1 = w_tile[at][row + 1], columns = x_tile[at][column];
+                [[unroll]] for (uint j = 0; j < 4; j++) {
+                    acc[j][0] = fma(w0, vec4(columns[j]), acc[j][0]);
+                    acc[j][1] = fma(w1, vec4(columns[j]), acc[j][1]);
+                }
             }
         }
-        [[unroll]] for (uint i = 0; i < 4; i++)
-            [[unroll]] for (uint j = 0; j < 4; j++) total[i][j] += acc[i][j];
+        [[unroll]] for (uint j = 0; j < 4; j++) {
+            total[j][0] += acc[j][0];
+            total[j][1] += acc[j][1];
+        }
     }
     [[unroll]] for (uint j = 0; j < 4; j++)
-        [[unroll]] for (uint i = 0; i < 4; i++)
-            if (first + column + j < n) finish(gl_WorkGroupID.x * PANEL + row + i, first + column + j, total[i][j]);
+        if (first + column * 4 + j < n)
+            [[unroll]] for (uint i = 0; i < 8; i++)
+                finish(gl_WorkGroupID.x * 64 + row * 4 + i, first + column * 4 + j, total[j][i / 4][i % 4]);
 }

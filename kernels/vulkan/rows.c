@@ -25,10 +25,16 @@ static void a_panel(const pw_call *call, uint32_t groups[3])
     groups[0] = (uint32_t)pw_panels(call->src[0].n[1], false);
 }
 
+/* 64 rows of weights and 32 columns. */
 static void a_tile(const pw_call *call, uint32_t groups[3])
 {
-    a_panel(call, groups);
+    groups[0] = (uint32_t)pw_ceil_div(call->src[0].n[1], 2 * PW_PANEL);
     groups[1] = (uint32_t)pw_ceil_div(pw_rows(&call->src[1]), 32);
+}
+
+static bool fits_matmul(const pw_call *call)
+{
+    return call->src[1].n[2] == 1 && call->dst.n[2] == 1 && call->src[4].n[2] <= 1;
 }
 
 static bool fits_attention(const pw_call *call)
@@ -77,7 +83,7 @@ SHADER(add, a_row, false);
 
 #define MATMUL                                                                                     \
     .op = PW_OP_MATMUL, .act = PW_F32, .order = "segments4", .grain = PW_PANEL,                    \
-    .epilogues = PW_EPILOGUE_BIAS | PW_EPILOGUE_ADD
+    .fits = fits_matmul, .epilogues = PW_EPILOGUE_BIAS | PW_EPILOGUE_ADD
 #define EMBED .op = PW_OP_EMBED, .order = "exact", .grain = 1
 #define ROW   .order = "tree64", .grain = 1
 
