@@ -92,7 +92,7 @@ GLSLC ?= glslc
 vulkan := $(and $(shell command -v $(GLSLC) 2>/dev/null),$(shell $(PKG_CONFIG) --exists vulkan 2>/dev/null && echo yes))
 ifneq ($(vulkan),)
 rooms += kernels/vulkan backends/vulkan
-$B/backends/list.o: EXTRA_CFLAGS += -DPW_HAVE_VULKAN
+$B/backends/list.o $B/tests/unit/test_vulkan.o: EXTRA_CFLAGS += -DPW_HAVE_VULKAN
 endif
 
 sources = $(foreach r,$(rooms),$(wildcard $r/*.c))

@@ -32,10 +32,10 @@ static pewter_status fill(pw_device *dev, pw_buffer *buf, uint32_t type, bool ma
     const VkResult result = vk->AllocateMemory(dev->device, &alloc, NULL, &buf->memory);
     if (result != VK_SUCCESS) {
         buf->memory = NULL;
-        return result == VK_ERROR_DEVICE_LOST
-                   ? pw_vk_check(dev, result, "vkAllocateMemory", err)
-                   : pw_fail(err, PEWTER_E_MEMORY, "%s: %zu bytes were wanted, and refused: %s",
-                             dev->name, buf->bytes, pw_vk_words(result));
+        if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
+            return pw_fail(err, PEWTER_E_MEMORY, "%s: %zu bytes were wanted, and refused: %s",
+                           dev->name, buf->bytes, pw_vk_words(result));
+        return pw_vk_check(dev, result, "vkAllocateMemory", err);
     }
     PW_TRY(pw_vk_check(dev, vk->BindBufferMemory(dev->device, buf->buffer, buf->memory, 0),
                        "vkBindBufferMemory", err));

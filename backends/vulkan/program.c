@@ -283,6 +283,7 @@ void pw_vk_collect(pw_device *dev, pw_program *p)
     const VkResult result = dev->vk.GetQueryPoolResults(
         dev->device, p->queries, 0, (uint32_t)p->n_calls + 1, (p->n_calls + 1) * sizeof *p->ticks,
         p->ticks, sizeof *p->ticks, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
+    dev->lost = dev->lost || result == VK_ERROR_DEVICE_LOST;
     for (size_t i = 0; result == VK_SUCCESS && i < p->n_calls; i++) {
         const pw_step_call *from = p->calls[i].from;
         if (open_rows(from->dst.rows, &p->bound) == 0) continue;
