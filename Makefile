@@ -242,6 +242,8 @@ $(unit) $(e2e): $B/%: $B/%.o $(test_parts)
 	@echo "  LINK  $@"
 	$Q $(link) -o $@ $^ $(LDLIBS) -lcmocka
 
+$B/tests/unit/test_pairs: $B/tools/server/pairs.o $B/tools/textbuf.o
+
 $B/pwcheck: $(pwcheck_objects) $(test_parts)
 	@echo "  LINK  $@"
 	$Q $(link) -o $@ $^ $(LDLIBS)

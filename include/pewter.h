@@ -270,6 +270,9 @@ typedef struct pewter_tool_format {
     bool leads;  /* an answer that begins like a call is one; others have no calls */
     bool
         arguments_text; /* the template takes the arguments of earlier calls as text, not as an object */
+    /* Not NULL: in the place of a JSON object arguments stand one by one, `key` NAME `value` VALUE `value_end`; a
+     * string as it is, anything else as JSON. */
+    const char *key, *value, *value_end;
 } pewter_tool_format;
 
 /* The form that goes with the model's template; one for all where the template has none. */

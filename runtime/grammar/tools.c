@@ -103,6 +103,139 @@ static pewter_status add_free(const maker *m, int32_t from, int32_t to)
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
+/* A text as it is, without what could end it: every '<' is followed by another letter than '/' and '<'. */
+static void add_raw(const maker *m, int32_t from, int32_t to)
+{
+    static const pw_range
+        plain[] = {{'\t', '\n'}, {'\r', '\r'}, {' ', '<' - 1}, {'<' + 1, PW_CHAR_MAX}},
+        behind[] = {
+            {'\t', '\n'}, {'\r', '\r'}, {' ', '/' - 1}, {'/' + 1, '<' - 1}, {'<' + 1, PW_CHAR_MAX}};
+    const int32_t rule = pw_rules_rule(m->g), begin = pw_rules_begin(m->g, rule);
+    const int32_t end = pw_rules_node(m->g), bracket = pw_rules_node(m->g);
+    pw_rules_class(m->g, begin, end, plain, sizeof plain / sizeof *plain, false);
+    pw_rules_bytes(m->g, begin, bracket, '<', '<');
+    pw_rules_class(m->g, bracket, end, behind, sizeof behind / sizeof *behind, false);
+    pw_rules_end(m->g, rule, end);
+    pw_rules_call(m->g, from, to, rule, 0, PW_REPEAT_MAX);
+}
+
+/* Whether a schema has no keywords but these and those that say nothing of values. */
+static bool has_only(const json_t *schema, const char *first, const char *second)
+{
+    static const char *const silent[] = {"type",     "title",      "description", "default",
+                                         "examples", "deprecated", "$defs",       "definitions",
+                                         "$schema",  "$id",        "$comment"};
+    const char *key;
+    const json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)schema, key, value)
+    {
+        bool known = strcmp(key, first) == 0 || strcmp(key, second) == 0;
+        for (size_t i = 0; !known && i < sizeof silent / sizeof *silent; i++)
+            known = strcmp(key, silent[i]) == 0;
+        if (!known) return false;
+    }
+    return true;
+}
+
+static bool is_string(const json_t *schema)
+{
+    const char *type = json_string_value(json_object_get(schema, "type"));
+    return type != NULL && strcmp(type, "string") == 0;
+}
+
+/* A string's value: any text, or one of those that it may be. */
+static pewter_status add_string(const maker *m, const json_t *schema, const char *name,
+                                int32_t from, int32_t to)
+{
+    const json_t *choices = json_object_get(schema, "enum"),
+                 *one = json_object_get(schema, "const");
+    if (!has_only(schema, "enum", "const"))
+        return pw_fail(
+            m->err, PEWTER_E_UNSUPPORTED,
+            "%s: of a string that is an argument this model's calls keep enum and const only",
+            name);
+    if (choices == NULL && one == NULL) add_raw(m, from, to);
+    const size_t n = one != NULL ? 1 : json_array_size(choices);
+    for (size_t i = 0; i < n; i++) {
+        const char *text = json_string_value(one != NULL ? one : json_array_get(choices, i));
+        if (text == NULL || strchr(text, '<') != NULL)
+            return pw_fail(m->err, PEWTER_E_UNSUPPORTED,
+                           "%s: strings without '<' wanted as its values for this model", name);
+        pw_rules_join(m->g, pw_rules_text(m->g, from, text, strlen(text)), to);
+    }
+    return PEWTER_OK;
+}
+
+/* A value that is no plain string: JSON, by its schema with the definitions of the whole. */
+static pewter_status add_value(const maker *m, const json_t *whole, const json_t *schema,
+                               int32_t from, int32_t to)
+{
+    static const char *const shared[] = {"$defs", "definitions"};
+    json_t *own = json_is_object(schema) ? json_copy((json_t *)(uintptr_t)schema) : NULL;
+    bool fine = !json_is_object(schema) || own != NULL;
+    for (size_t i = 0; own != NULL && i < 2; i++) {
+        json_t *defs = json_object_get(whole, shared[i]);
+        if (defs != NULL) fine = json_object_set(own, shared[i], defs) == 0 && fine;
+    }
+    int32_t rule;
+    pewter_status status = fine ? pw_schema_rules(own != NULL ? own : schema, m->g, &rule, m->err)
+                                : pw_fail(m->err, PEWTER_E_MEMORY, "no memory for a schema");
+    if (status == PEWTER_OK) pw_rules_call(m->g, from, to, rule, 1, 1);
+    json_decref(own);
+    return status;
+}
+
+/* Arguments one by one, in the order of the schema. */
+static pewter_status add_pairs(const maker *m, const json_t *schema, int32_t from, int32_t to)
+{
+    const json_t *required = json_object_get(schema, "required"), *property;
+    const char *name;
+    json_object_foreach(json_object_get(schema, "properties"), name, property)
+    {
+        bool wanted = false;
+        for (size_t i = 0; i < json_array_size(required); i++) {
+            const char *one = json_string_value(json_array_get(required, i));
+            wanted = wanted || (one != NULL && strcmp(one, name) == 0);
+        }
+        if (strpbrk(name, "<\n") != NULL)
+            return pw_fail(m->err, PEWTER_E_UNSUPPORTED, "an argument's name without '<' wanted");
+        const int32_t rule = pw_rules_rule(m->g), next = pw_rules_node(m->g);
+        int32_t at = add_text(m, pw_rules_begin(m->g, rule), m->format->key);
+        at = add_text(m, pw_rules_text(m->g, at, name, strlen(name)), m->format->value);
+        const int32_t behind = pw_rules_node(m->g);
+        PW_TRY(is_string(property) ? add_string(m, property, name, at, behind)
+                                   : add_value(m, schema, property, at, behind));
+        pw_rules_end(m->g, rule, add_text(m, behind, m->format->value_end));
+        pw_rules_call(m->g, from, next, rule, wanted ? 1 : 0, 1);
+        from = next;
+    }
+    pw_rules_join(m->g, from, to);
+    return PEWTER_OK;
+}
+
+/* The arguments of a call, as the model writes them. */
+static pewter_status add_arguments(const maker *m, const json_t *schema, int32_t from, int32_t to)
+{
+    int32_t rule;
+    if (m->format->key != NULL) {
+        const char *type = json_string_value(json_object_get(schema, "type"));
+        const bool object = type != NULL && strcmp(type, "object") == 0;
+        json_t *plain = object ? json_copy((json_t *)(uintptr_t)schema) : NULL;
+        json_object_del(plain, "additionalProperties"); /* none are ever written */
+        json_object_del(plain, "strict");
+        const bool fine = plain != NULL && has_only(plain, "properties", "required");
+        json_decref(plain);
+        if (!fine)
+            return pw_fail(
+                m->err, PEWTER_E_UNSUPPORTED,
+                "an object of properties wanted for this model's calls, and no more keywords");
+        return add_pairs(m, schema, from, to);
+    }
+    PW_TRY(pw_schema_rules(schema, m->g, &rule, m->err));
+    pw_rules_call(m->g, from, to, rule, 1, 1);
+    return PEWTER_OK;
+}
+
 static pewter_status add_tool(const maker *m, const json_t *tool, int32_t from, int32_t to)
 {
     const json_t *name = json_object_get(tool, "name");
@@ -114,14 +247,12 @@ static pewter_status add_tool(const maker *m, const json_t *tool, int32_t from, 
         return pw_fail(m->err, PEWTER_E_FORMAT,
                        "a tool's name: 1 to %d letters, digits, '_', '-' and '.' wanted",
                        NAME_BYTES);
-    int32_t rule;
-    pewter_error why;
-    const pewter_status status = pw_schema_rules(schema, m->g, &rule, &why);
-    if (status != PEWTER_OK) return pw_fail(m->err, status, "tool %s: %s", text, why.message);
+    pewter_error why = {.message = ""};
+    const maker inner = {m->g, m->format, m->tokenizer, &why};
     const int32_t at =
         add_text(m, pw_rules_text(m->g, from, text, strlen(text)), m->format->middle);
-    pw_rules_call(m->g, at, to, rule, 1, 1);
-    return PEWTER_OK;
+    const pewter_status status = add_arguments(&inner, schema, at, to);
+    return status == PEWTER_OK ? status : pw_fail(m->err, status, "tool %s: %s", text, why.message);
 }
 
 /* One call as a rule, behind `between` where it is not the first. */

@@ -51,9 +51,10 @@ static const family families[] = {
              "calls\xe2\x96\x81"
              "end\xef\xbd\x9c>",
       .arguments_text = true}},
-    {{"<arg_key>", "<tool_call>"}, /* GLM: its own form has no JSON; what it is forced into has */
-     {SIZE, .begin = "", .item = "<tool_call>\n{\"name\": \"", .middle = "\", \"arguments\": ",
-      .item_end = "}\n</tool_call>", .between = "\n", .end = "", .listed = true}},
+    {{"<arg_key>", "<tool_call>"}, /* GLM */
+     {SIZE, .begin = "", .item = "<tool_call>", .middle = "\n", .item_end = "</tool_call>",
+      .between = "\n", .end = "", .listed = true, .key = "<arg_key>",
+      .value = "</arg_key>\n<arg_value>", .value_end = "</arg_value>\n"}},
     {{"<tool_call>", "tools"}, /* Hermes, Qwen, SmolLM3 */
      {SIZE, .begin = "", .item = "<tool_call>\n{\"name\": \"", .middle = "\", \"arguments\": ",
       .item_end = "}\n</tool_call>", .between = "\n", .end = "", .listed = true}},

@@ -7,7 +7,7 @@
 #include "runtime/text/tool_format.h"
 #include "tests/support/fits.h"
 
-/* Templates that render calls, and whether their form is what they render. GLM's has no JSON in it, gpt-oss's
+/* Templates that render calls, and whether their form is what they render. gpt-oss's
  * names the tool before the channel when it looks back; others know of no tools. */
 static const struct {
     const char *name;
@@ -15,7 +15,7 @@ static const struct {
 } books[] = {
     {"Apertus-8B-Instruct", true, true},
     {"CohereForAI-c4ai-command-r7b-12-2024-tool_use", true, true},
-    {"GLM-4.6", true, false},
+    {"GLM-4.6", true, true},
     {"HuggingFaceTB-SmolLM3-3B", false, false},
     {"NousResearch-Hermes-3-Llama-3.1-8B-tool_use", true, true},
     {"Qwen-Qwen2.5-7B-Instruct", true, true},
@@ -43,10 +43,27 @@ static char *read_template(const char *folder, const char *name)
     return text;
 }
 
-/* What a form makes of one call. */
-static void write_call(const pewter_tool_format *f, const char *name, const char *arguments,
-                       char *out, size_t cap)
+/* An argument, or none: as an object, or as the form has it. */
+static void write_argument(const pewter_tool_format *f, const char *key, const char *value,
+                           char *out, size_t cap)
 {
+    if (f->key == NULL)
+        snprintf(out, cap, key != NULL ? "{\"%s\": %s}" : "{}", key, value);
+    else if (key == NULL)
+        out[0] = 0;
+    else if (value[0] == '"') /* a text stands there without its quotes */
+        snprintf(out, cap, "%s%s%s%.*s%s", f->key, key, f->value, (int)strlen(value) - 2, value + 1,
+                 f->value_end);
+    else
+        snprintf(out, cap, "%s%s%s%s%s", f->key, key, f->value, value, f->value_end);
+}
+
+/* What a form makes of one call. */
+static void write_call(const pewter_tool_format *f, const char *name, const char *key,
+                       const char *value, char *out, size_t cap)
+{
+    char arguments[256];
+    write_argument(f, key, value, arguments, sizeof arguments);
     snprintf(out, cap, "%s%s%s%s%s%s%s", f->begin, f->item, name, f->middle, arguments, f->item_end,
              f->end);
 }
@@ -93,7 +110,7 @@ static void check_rendered(fixture *f, const char *name, const char *text,
     /* Mistral's calls end with their id, which is not asked of the model; DeepSeek's template forgets the end of
      * one call alone. */
     const bool open = strstr(format->begin, "[TOOL_CALLS]") != NULL;
-    write_call(format, "get_weather", "{\"city\": \"Paris\"}", wanted, sizeof wanted);
+    write_call(format, "get_weather", "city", "\"Paris\"", wanted, sizeof wanted);
     if (open || format->arguments_text) wanted[strlen(wanted) - strlen(format->end)] = 0;
     if (open) wanted[strlen(wanted) - strlen(format->item_end)] = 0;
     squeeze(wanted);
@@ -120,19 +137,22 @@ static void check_grammar(fixture *f, const pw_tokenizer *tokenizer,
         if (pw_grammar_new(&source, PEWTER_GRAMMAR_TOOLS, text, strlen(text), &g, &f->err) !=
             PEWTER_OK)
             fail_msg("%s", f->err.message);
-        write_call(format, "a", "{\"x\": 1}", call, sizeof call);
+        write_call(format, "a", "x", "1", call, sizeof call);
         assert_true(fits(f, g, call, strlen(call)));
         snprintf(other, sizeof other, "Well. %s", call);
         assert_int_equal(fits(f, g, other, strlen(other)), free_text);
         assert_int_equal(fits(f, g, "Well.", 5), free_text);
-        snprintf(other, sizeof other, "%s%sb.c-d%s{}%s%s%sa%s{\"x\": 2}%s%s", format->begin,
-                 format->item, format->middle, format->item_end,
-                 format->between != NULL ? format->between : "", format->item, format->middle,
+        char none[64], two[128];
+        write_argument(format, NULL, NULL, none, sizeof none);
+        write_argument(format, "x", "2", two, sizeof two);
+        snprintf(other, sizeof other, "%s%sb.c-d%s%s%s%s%sa%s%s%s%s", format->begin, format->item,
+                 format->middle, none, format->item_end,
+                 format->between != NULL ? format->between : "", format->item, format->middle, two,
                  format->item_end, format->end);
         assert_int_equal(fits(f, g, other, strlen(other)), format->between != NULL);
-        write_call(format, "b.c-d", "{\"x\": 1}", other, sizeof other);
+        write_call(format, "b.c-d", "x", "1", other, sizeof other);
         assert_false(fits(f, g, other, strlen(other)));
-        write_call(format, "c", "{}", other, sizeof other);
+        write_call(format, "c", NULL, NULL, other, sizeof other);
         assert_false(fits(f, g, other, strlen(other)));
         pewter_grammar_free(g);
     }

@@ -133,6 +133,7 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
     atomic_fetch_sub(&e->http->busy, 1);
     if (e->job != NULL) queue_leave(e->http->queue, e->job);
     forget_body(e);
+    reply_free(&e->reply);
     text_wipe(&e->text);
     text_wipe(&e->out);
     free(e);

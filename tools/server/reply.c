@@ -16,6 +16,11 @@ bool reply_new(reply *out, request_kind kind)
     return true;
 }
 
+void reply_free(reply *re)
+{
+    for (int i = 0; i < REQUEST_MAX_CHOICES; i++) text_wipe(&re->pairs[i]);
+}
+
 const char *reply_reason(pewter_finish finish)
 {
     switch (finish) {
@@ -111,13 +116,21 @@ static void add_reason(textbuf *t, const char *why)
 }
 
 /* The calls in an answer; where it can have none, all of it is content. */
-static answer_calls calls_of(const job *j, int32_t i)
+static answer_calls calls_of(reply *re, const job *j, int32_t i)
 {
     const job_answer *a = &j->answer[i];
+    const toolbox *tools = &j->request.toolbox;
+    const bool over = a->finish != PEWTER_FINISH_NONE;
     answer_calls calls = {.content = a->said.bytes};
-    if (j->request.toolbox.used)
-        calls_parse(&j->request.toolbox.format, a->said.data, a->said.bytes,
-                    a->finish != PEWTER_FINISH_NONE, &calls);
+    if (!tools->used) return calls;
+    if (tools->format.key == NULL) {
+        calls_parse(&tools->format, a->said.data, a->said.bytes, over, &calls);
+        return calls;
+    }
+    textbuf *json = &re->pairs[i];
+    pairs_to_json(&tools->format, tools->tools, a->said.data, a->said.bytes, json);
+    calls_parse(&pairs_form, json->data, json->bytes, over, &calls);
+    if (calls.content > a->said.bytes) calls.content = a->said.bytes;
     return calls;
 }
 
@@ -164,7 +177,7 @@ void reply_whole(reply *re, const job *j, textbuf *t)
 {
     head(re, j, false, t);
     for (int32_t i = 0; i < j->request.choices; i++) {
-        const answer_calls calls = calls_of(j, i);
+        const answer_calls calls = calls_of(re, j, i);
         text_print(t, "%s{\"index\":%d,", i > 0 ? "," : "", i);
         if (j->request.kind == REQUEST_CHAT) {
             add_message(re, j, i, &calls, t);
@@ -277,7 +290,7 @@ void reply_news(reply *re, const job *j, textbuf *t)
 {
     for (int32_t i = 0; i < j->request.choices; i++) {
         const job_answer *a = &j->answer[i];
-        const answer_calls calls = calls_of(j, i);
+        const answer_calls calls = calls_of(re, j, i);
         if (j->request.kind == REQUEST_CHAT && !re->begun[i]) role_event(re, j, i, t);
         if (calls.content > re->sent[i]) text_event(re, j, i, calls.content, NULL, t);
         call_events(re, j, i, &calls, t);

@@ -4,6 +4,7 @@
 
 #include "tools/server/calls.h"
 #include "tools/server/job.h"
+#include "tools/server/pairs.h"
 
 /* What a reply begins with. */
 typedef struct reply {
@@ -15,10 +16,14 @@ typedef struct reply {
     size_t calls[REQUEST_MAX_CHOICES];     /* of tools, that were begun */
     size_t arguments[REQUEST_MAX_CHOICES]; /* bytes of the last one's arguments that went out */
     bool begun[REQUEST_MAX_CHOICES], ended[REQUEST_MAX_CHOICES], closed;
+    textbuf pairs[REQUEST_MAX_CHOICES]; /* answers whose calls had to be put into JSON */
 } reply;
 
 /* An id of 128 random bits. False: the system has none. */
 bool reply_new(reply *out, request_kind kind);
+
+/* Overwrites and frees what it holds. */
+void reply_free(reply *re);
 
 /* The whole answer of a job that ended. Under the queue's lock. */
 void reply_whole(reply *re, const job *j, textbuf *t);
