@@ -19,8 +19,8 @@ typedef struct cursor {
 /* Moves behind a word that stands here. */
 static bool pass(cursor *c, const char *word)
 {
-    const size_t n = strlen(word);
-    if (c->bytes - c->at < n || memcmp(c->text + c->at, word, n) != 0) return false;
+    const size_t n = word != NULL ? strlen(word) : 0;
+    if (n == 0 || c->bytes - c->at < n || memcmp(c->text + c->at, word, n) != 0) return false;
     c->at += n;
     return true;
 }
