@@ -7,7 +7,8 @@
 build=$(dirname "$(readlink "$pewter")")
 # What the driver keeps to its end counts as lost once the loader has unloaded it: LeakSanitizer wants it to stay.
 driver=$(sed -n 's/.*"library_path": *"\(.*\)".*/\1/p' /usr/share/vulkan/icd.d/lvp_icd*.json 2>/dev/null | head -n 1)
-if [ -n "$driver" ] && LC_ALL=C grep -q __asan_init "$build/pewter"; then
+unset VK_ICD_FILENAMES
+if [ -n "$driver" ] && [ -n "$sanitized" ]; then
     # shellcheck disable=SC2016 # the script's own
     printf '#!/bin/sh\nASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 LD_PRELOAD=%s exec "${0%%/*}/../${0##*/}.real" "$@"\n' \
         "$driver" >stay && chmod +x stay
