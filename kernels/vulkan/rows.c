@@ -54,30 +54,7 @@ static bool fits_store(const pw_call *call)
     CODE(name);                                                                                    \
     static const pw_shader name = {                                                                \
         .code = pw_spv_##name, .end = pw_spv_##name##_end, .groups = how, .columns = cols}
-#define FORMAT(f)                                                                                  \
-    SHADER(embed_##f, a_row, false);                                                               \
-    SHADER(few_##f, a_panel, true);                                                                \
-    SHADER(matmul_##f, a_tile, false)
-#define KV(f)                                                                                      \
-    SHADER(kv_store_##f, a_kv_head, false);                                                        \
-    SHADER(attention_##f, a_head, false)
-
-FORMAT(f32);
-FORMAT(f16);
-FORMAT(bf16);
-FORMAT(q4_0);
-FORMAT(q4_1);
-FORMAT(q8_0);
-FORMAT(q4_k);
-FORMAT(q5_k);
-FORMAT(q6_k);
-KV(f32);
-KV(f16);
-KV(bf16);
-SHADER(norm, a_row, false);
-SHADER(rope, a_row, false);
-SHADER(glu, a_row, false);
-SHADER(add, a_row, false);
+#include "kernels/vulkan/shaders.inc"
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
 

@@ -6,16 +6,23 @@
 #include "pw/status.h"
 #include "runtime/engine/engine.h"
 
+/* Whether a backend is the one that a wish begins with, or is used without one. */
+static bool is_wanted(const char *wish, const pw_backend *backend)
+{
+    if (wish == NULL) return backend->unasked;
+    const size_t bytes = strcspn(wish, ":");
+    return strlen(backend->name) == bytes && memcmp(backend->name, wish, bytes) == 0;
+}
+
 /* Whether "BACKEND", "BACKEND:N" or "BACKEND:PART" names a device; without a wish all are meant of a backend
  * that is used unasked. */
 static bool is_meant(const char *wish, const pw_backend *backend, size_t index,
                      const pw_device_info *info)
 {
-    if (wish == NULL) return backend->unasked;
-    const size_t bytes = strcspn(wish, ":");
-    if (strlen(backend->name) != bytes || memcmp(backend->name, wish, bytes) != 0) return false;
-    if (wish[bytes] == 0) return !info->software;
-    const char *which = wish + bytes + 1;
+    if (wish == NULL || !is_wanted(wish, backend)) return is_wanted(wish, backend);
+    const char *colon = strchr(wish, ':');
+    if (colon == NULL) return !info->software;
+    const char *which = colon + 1;
     char *end;
     const unsigned long number = strtoul(which, &end, 10);
     if (end != which && *end == 0) return number == index;
@@ -67,10 +74,9 @@ pewter_status pw_devices_open(pewter_engine *e, const char *wish, bool all, pewt
         return pw_fail(err, PEWTER_E_MEMORY, "no memory for the table of devices");
     pw_device_info found[PW_MAX_DEVICES];
     for (const pw_backend *const *b = pw_backends(); *b != NULL; b++) {
-        const bool wanted =
-            wish == NULL ? (*b)->unasked : strncmp(wish, (*b)->name, strlen((*b)->name)) == 0;
+        const bool wanted = is_wanted(wish, *b);
         size_t count = 0;
-        if (!wanted && !all && wish == NULL) continue; /* its libraries are not even loaded */
+        if (!wanted && !all) continue; /* its libraries are not even loaded */
         const pewter_status status = (*b)->probe(e->machine->sites, e->machine->n_sites, found,
                                                  PW_MAX_DEVICES - e->n_devices, &count, err);
         if (status != PEWTER_OK && wanted) return status;

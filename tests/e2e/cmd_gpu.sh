@@ -77,7 +77,7 @@ says $? "bench --profile: a time for each op"
 fine "the plan names its rows" "matmul_q8_0_vulkan" "attention_bf16_vulkan" -- plan model.gguf --device $device
 
 # ---- Refused ---------------------------------------------------------------------------------------
-refused 1 "no device 'vulkan:99'.*found: cpu0, vulkan0" run model.gguf -p a --device vulkan:99
+refused 1 "no device 'vulkan:99'.*found: vulkan0" run model.gguf -p a --device vulkan:99
 refused 1 "software devices by number or name only" run model.gguf -p a --device vulkan
 refused 1 "no device 'abacus'" run model.gguf -p a --device abacus
 pw synth five.gguf --shape tiny --type Q5_0 --seed 1
